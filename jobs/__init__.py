@@ -1,0 +1,1 @@
+"""Spark entry points, one job a file, and the `rewriter` command."""

@@ -1,0 +1,116 @@
+"""Reading tables by contract and writing folders that are whole or absent."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow.dataset as ds
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from rewriter.errors import RewriterError
+from schemas.spark import spark_schema
+from schemas.table import Table, require_schema
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder to write into that replaces ``out`` when the block ends, and vanishes if it fails.
+
+    A process killed inside the block leaves ``out`` as it was.
+    """
+    out = Path(out)
+    writing, old = out.with_name(out.name + ".writing"), out.with_name(out.name + ".old")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in (writing, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    writing.mkdir()
+    try:
+        yield writing
+    except BaseException:
+        shutil.rmtree(writing, ignore_errors=True)
+        raise
+    if out.exists():
+        out.replace(old)
+    writing.replace(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """Parquet files of a table: the file itself, or all files below a folder, sorted.
+
+    Raises
+    ------
+    RewriterError
+        If the path does not exist or holds no Parquet file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise RewriterError(f"no such file or folder: {path}")
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(
+            p for p in path.rglob("*.parquet") if not any(part.startswith((".", "_")) for part in p.relative_to(path).parts)
+        )
+    )
+    if not files:
+        raise RewriterError(f"no Parquet files below {path}")
+    return files
+
+
+def _check_files(path: Path, table: Table) -> None:
+    for file in parquet_files(path):
+        try:
+            schema = ds.dataset(file, format="parquet").schema
+        except (OSError, ValueError) as error:
+            raise RewriterError(f"{file}: not a readable Parquet file ({str(error).splitlines()[0]})") from error
+        require_schema(table, schema, str(file))
+
+
+def read_table(spark: SparkSession, path: Path | str, table: Table) -> DataFrame:
+    """The table at ``path`` (a folder or one Parquet file) with the contract's columns, absent optional ones null.
+
+    Tables partitioned by day also have the column ``day`` (string, ``YYYY-MM-DD``).
+
+    Raises
+    ------
+    RewriterError
+        If there is nothing to read.
+    ContractError
+        Naming every column of the file that breaks the contract.
+    """
+    path = Path(path)
+    _check_files(path, table)
+    frame = spark.read.parquet(str(path))
+    schema = spark_schema(table)
+    columns = [
+        F.col(f.name).cast(f.dataType).alias(f.name)
+        if f.name in frame.columns
+        else F.lit(None).cast(f.dataType).alias(f.name)
+        for f in schema
+    ]
+    if "day" in table.partitions:
+        day = F.col("day").cast("string") if "day" in frame.columns else F.date_format("at", "yyyy-MM-dd")
+        columns.append(day.alias("day"))
+    return frame.select(*columns)
+
+
+def write_table(frame: DataFrame, out: Path | str, table: Table, files: int = 2) -> None:
+    """Write the frame's contract columns to the folder ``out``, whole or not at all, one folder a partition value.
+
+    ``files`` is the most files a partition value gets.
+    """
+    names = [f.name for f in table.schema] + [p for p in table.partitions if p not in table.schema.names]
+    data = frame.select(*names)
+    with whole_folder(Path(out)) as folder:
+        if table.partitions:
+            salt = F.pmod(F.xxhash64(*table.key), F.lit(files))
+            writer = data.repartition(*table.partitions, salt).write.partitionBy(*table.partitions)
+        else:
+            writer = data.coalesce(files).write
+        # Spark refuses an existing folder; the new one is inside the one that will be renamed.
+        writer.mode("append").parquet(str(folder))

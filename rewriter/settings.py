@@ -1,0 +1,244 @@
+"""Every setting of the pipeline with its default, unit and reason; read from TOML, all faults named at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from rewriter.errors import RewriterError
+
+
+def _set(default: Any, unit: str, why: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "why": why})
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """How turns become sessions."""
+
+    max_gap_s: float = _set(45.0, "seconds", "a longer silence ends a session; voice users retry within seconds")
+
+
+@dataclass(frozen=True)
+class Defects:
+    """When a turn counts as failed."""
+
+    threshold: float = _set(0.5, "probability", "a turn is defective from here on")
+    quick_repeat_s: float = _set(20.0, "seconds", "a similar request within this time says the first one failed")
+    repeat_similarity: float = _set(0.6, "0..1", "edit similarity from which a quick repeat counts as a repeat")
+
+
+@dataclass(frozen=True)
+class Rephrase:
+    """The span model that finds rephrases."""
+
+    window_turns: int = _set(3, "turns", "how many following turns may hold the rephrase")
+    max_length: int = _set(96, "tokens", "longer inputs lose their oldest response text first")
+    weak_similarity: float = _set(0.55, "0..1", "wording or sound similarity from which a weak label is positive")
+
+
+@dataclass(frozen=True)
+class Mine:
+    """Absorbing Markov chain and the evidence a pair needs."""
+
+    min_users: int = _set(10, "users", "distinct users behind a published pair: fewer could be a habit or a prank")
+    min_sessions: int = _set(10, "sessions", "sessions behind a published pair")
+    min_days: int = _set(2, "days", "a pair seen on one day may be an outage or an event")
+    half_life_days: float = _set(0.0, "days; 0 = no decay", "age at which a session weighs half")
+    user_cap: float = _set(3.0, "sessions", "most weight one user may give to one transition")
+    min_rephrase_probability: float = _set(0.0, "probability; 0 = the model's own threshold", "weaker rephrases are ignored")
+    states: str = _set("utterance", "utterance or interpretation", "what a state of the chain is")
+    confidence: float = _set(0.95, "probability", "one-sided confidence of the lower bound of the lift")
+    min_lift: float = _set(0.0, "probability", "lower bound of the lift a pair must exceed")
+    prior_strength: float = _set(4.0, "requests", "weight of the domain's mean in a state's success estimate")
+    min_states_for_hubs: int = _set(100, "states", "smaller logs are too small to tell a hub")
+    tolerance: float = _set(1e-6, "probability", "pruning of the series at the first attempt")
+    max_source_success: float = _set(0.8, "probability", "a request that succeeds more often than this is left alone")
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What keeps one user's words out of another's answers."""
+
+    min_users_global: int = _set(5, "users", "distinct users before an utterance enters the global index")
+
+
+@dataclass(frozen=True)
+class Personal:
+    """The personal index."""
+
+    max_entries: int = _set(200, "requests a user", "most recent distinct successful requests kept")
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Candidates from the indexes."""
+
+    k_global: int = _set(8, "candidates", "taken from the global index")
+    k_personal: int = _set(5, "candidates", "taken from the user's own index")
+    flat_limit: int = _set(50000, "entries", "a larger global index uses HNSW instead of exact search")
+
+
+@dataclass(frozen=True)
+class Decide:
+    """The online decision."""
+
+    target_win_loss: float = _set(8.5, "wins to a loss", "lower 95% bound a layer must meet on held-out days, or it is off")
+    precomputed: bool = _set(True, "on/off", "mined pairs")
+    personal: bool = _set(True, "on/off", "the user's own successful requests")
+    global_: bool = field(
+        default=True, metadata={"unit": "on/off", "why": "successful requests of everybody", "key": "global"}
+    )
+    max_request_success: float = _set(0.9, "probability", "a request known to succeed at least so often is left alone")
+    protected_intents: tuple[str, ...] = _set(
+        ("purchase", "buy", "order", "pay", "call", "dial", "send", "lock", "unlock", "delete", "remove", "erase"),
+        "words",
+        "an intent that holds one of these words is never rewritten, nor a target",
+    )
+    protected_words: tuple[str, ...] = _set(
+        ("yes", "no", "stop", "cancel", "goodbye", "bye", "unlock", "buy", "purchase", "delete", "emergency", "police"),
+        "words",
+        "a request made only of these, or a rewrite that adds or drops one, is left alone",
+    )
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Held-out days."""
+
+    heldout_share: float = _set(0.25, "of the log's days", "the last days: half rank, half choose thresholds")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Arms of the live experiment."""
+
+    control: float = _set(0.02, "share of users", "never rewritten: the permanent holdout that keeps the effect measurable")
+    holdout: float = _set(0.05, "share of a pair's traffic", "withheld, so that the next run can compare")
+
+
+@dataclass(frozen=True)
+class Train:
+    """Training, by steps and never by the clock."""
+
+    encoder: str = _set("", "folder; empty = packaged all-MiniLM-L6-v2", "any BERT-family folder in the Hugging Face layout")
+    max_steps: int = _set(400, "steps", "upper limit for each model")
+    batch_size: int = _set(32, "examples", "examples a step")
+    learning_rate: float = _set(5e-5, "1", "peak of the linear schedule")
+    threads: int = _set(2, "threads", "fixed, because sums change with their number")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. ``seed`` feeds every random choice of training and index building."""
+
+    seed: int = _set(7, "1", "same log, same settings, same seed: same bytes")
+    sessions: Sessions = field(default_factory=Sessions)
+    defects: Defects = field(default_factory=Defects)
+    rephrase: Rephrase = field(default_factory=Rephrase)
+    mine: Mine = field(default_factory=Mine)
+    privacy: Privacy = field(default_factory=Privacy)
+    personal: Personal = field(default_factory=Personal)
+    retrieval: Retrieval = field(default_factory=Retrieval)
+    decide: Decide = field(default_factory=Decide)
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    experiment: Experiment = field(default_factory=Experiment)
+    train: Train = field(default_factory=Train)
+
+
+def _key(spec: dataclasses.Field[Any]) -> str:
+    return str(spec.metadata.get("key", spec.name))
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    if isinstance(default, tuple):
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    return isinstance(value, type(default))
+
+
+def _read(cls: type[Any], values: dict[str, Any], path: str, faults: list[str]) -> Any:
+    known = {_key(f): f for f in fields(cls)}
+    faults += [f"unknown key '{path}{name}'" for name in values if name not in known]
+    given: dict[str, Any] = {}
+    defaults = cls()
+    for key, spec in known.items():
+        if key not in values:
+            continue
+        value, default = values[key], getattr(defaults, spec.name)
+        if dataclasses.is_dataclass(default):
+            if isinstance(value, dict):
+                given[spec.name] = _read(type(default), value, f"{path}{key}.", faults)
+            else:
+                faults.append(f"'{path}{key}' is a table")
+        elif not _fits(value, default):
+            faults.append(f"'{path}{key}' is {value!r}, expected {type(default).__name__}")
+        else:
+            given[spec.name] = type(default)(value)
+    return cls(**given)
+
+
+def read_settings(path: str | Path | None = None) -> Settings:
+    """Settings of a TOML file, with defaults for what it leaves out; no path gives the defaults.
+
+    Raises
+    ------
+    RewriterError
+        Naming the file and every unknown key and wrong type at once.
+    """
+    if path is None:
+        return Settings()
+    try:
+        values = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise RewriterError(f"config {path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RewriterError(f"config {path}: not TOML ({error})") from error
+    faults: list[str] = []
+    settings: Settings = _read(Settings, values, "", faults)
+    if faults:
+        raise RewriterError(f"config {path}: " + "; ".join(faults))
+    return settings
+
+
+def as_dict(settings: Any) -> dict[str, Any]:
+    """Settings, or one section, as plain nested dicts with their TOML keys."""
+    out: dict[str, Any] = {}
+    for spec in fields(settings):
+        value = getattr(settings, spec.name)
+        out[_key(spec)] = (
+            as_dict(value) if dataclasses.is_dataclass(value) else list(value) if isinstance(value, tuple) else value
+        )
+    return out
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def print_settings(settings: Settings) -> str:
+    """All settings as commented TOML, which `read_settings` reads back."""
+    lines: list[str] = []
+    sections = [f for f in fields(settings) if dataclasses.is_dataclass(getattr(settings, f.name))]
+    for spec in (f for f in fields(settings) if f not in sections):
+        lines.append(
+            f"{_key(spec)} = {_toml(getattr(settings, spec.name))}  # {spec.metadata['unit']}: {spec.metadata['why']}"
+        )
+    for section in sections:
+        part = getattr(settings, section.name)
+        lines += ["", f"[{_key(section)}]  # {(part.__doc__ or '').strip()}"]
+        for spec in fields(part):
+            lines.append(
+                f"{_key(spec)} = {_toml(getattr(part, spec.name))}  # {spec.metadata['unit']}: {spec.metadata['why']}"
+            )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,64 @@
+"""Text of requests: one normal form, and the distances that guards and features share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import jellyfish
+from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
+
+_DROP = re.compile(r"[^\w' ]+|_")
+_SPACE = re.compile(r"\s+")
+
+NUMBER_WORDS = frozenset(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand half quarter".split()
+)
+NEGATIONS = frozenset(
+    "no not never none without don't dont doesn't doesnt didn't isn't won't can't cannot except cancel".split()
+)
+
+
+def normalise(text: str) -> str:
+    """The text in lower case, letters, digits and inner apostrophes only, single spaces (NFKC).
+
+    >>> normalise("  Play  'Beat-It', please! ")
+    'play beat it please'
+    """
+    lowered = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
+    words = _SPACE.split(_DROP.sub(" ", lowered).strip())
+    return " ".join(w for w in (word.strip("'") for word in words) if w)
+
+
+def numbers(normalised: str) -> frozenset[str]:
+    """Number words and digit strings of a normalised text."""
+    return frozenset(w for w in normalised.split() if w in NUMBER_WORDS or any(c.isdigit() for c in w))
+
+
+def negations(normalised: str) -> frozenset[str]:
+    """Negating words of a normalised text."""
+    return frozenset(w for w in normalised.split() if w in NEGATIONS)
+
+
+def similarity(a: str, b: str) -> float:
+    """1 - edit distance / longer length, characters, in 0..1."""
+    return float(Levenshtein.normalized_similarity(a, b))
+
+
+def token_similarity(a: str, b: str) -> float:
+    """Similarity of the sets of words, in 0..1, whatever their order (RapidFuzz token_set_ratio)."""
+    return float(fuzz.token_set_ratio(a, b)) / 100.0
+
+
+@lru_cache(maxsize=65536)
+def sounds_of(normalised: str) -> str:
+    """Metaphone key of each word, joined; words without one (other scripts, digits) stand for themselves."""
+    return " ".join(jellyfish.metaphone(w) or w for w in normalised.split())
+
+
+def sound_similarity(a: str, b: str) -> float:
+    """Similarity of the Metaphone keys of two normalised texts, spaces ignored, in 0..1."""
+    return float(Levenshtein.normalized_similarity(sounds_of(a).replace(" ", ""), sounds_of(b).replace(" ", "")))
