@@ -28,7 +28,11 @@ class Defects:
 
     threshold: float = _set(0.5, "probability", "a turn is defective from here on")
     quick_repeat_s: float = _set(20.0, "seconds", "a similar request within this time says the first one failed")
-    repeat_similarity: float = _set(0.6, "0..1", "edit similarity from which a quick repeat counts as a repeat")
+    repeat_similarity: float = _set(0.6, "0..1", "edit or sound similarity from which a quick repeat counts as a repeat")
+    low_confidence: float = _set(0.5, "probability", "an NLU confidence below this is a signal")
+    low_asr_confidence: float = _set(
+        0.3, "probability", "a recogniser's confidence below this is a signal; its scale varies more"
+    )
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,6 @@ class Mine:
     half_life_days: float = _set(0.0, "days; 0 = no decay", "age at which a session weighs half")
     user_cap: float = _set(3.0, "sessions", "most weight one user may give to one transition")
     min_rephrase_probability: float = _set(0.0, "probability; 0 = the model's own threshold", "weaker rephrases are ignored")
-    states: str = _set("utterance", "utterance or interpretation", "what a state of the chain is")
     confidence: float = _set(0.95, "probability", "one-sided confidence of the lower bound of the lift")
     min_lift: float = _set(0.0, "probability", "lower bound of the lift a pair must exceed")
     prior_strength: float = _set(4.0, "requests", "weight of the domain's mean in a state's success estimate")
@@ -71,6 +74,9 @@ class Personal:
     """The personal index."""
 
     max_entries: int = _set(200, "requests a user", "most recent distinct successful requests kept")
+    max_age_days: float = _set(
+        365.0, "days", "older habits are forgotten; counted from the log's last success, not the clock"
+    )
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class Retrieval:
 
     k_global: int = _set(8, "candidates", "taken from the global index")
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
+    max_defect: float = _set(0.3, "probability", "a turn counts as a success of its request up to this defect probability")
     flat_limit: int = _set(50000, "entries", "a larger global index uses HNSW instead of exact search")
 
 

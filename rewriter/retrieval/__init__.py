@@ -1,0 +1,1 @@
+"""Stage of retrieval: the bi-encoder, and the personal and global indexes it searches."""
