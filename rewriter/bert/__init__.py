@@ -1,0 +1,1 @@
+"""BERT-family encoders: packaged weights, training, ONNX export, and inference without torch."""
