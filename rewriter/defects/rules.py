@@ -1,0 +1,59 @@
+"""Rules alone: the signals' log-odds added up, with the NLU's confidence as the starting point."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from rewriter.defects.signals import EXPLICIT, SIGNALS
+from rewriter.defects.view import Bools, Floats, equals, numbers_of
+
+#: Chance that a turn failed of which the log says nothing.
+BASE = 0.12
+#: How far the NLU's confidence is believed: 1 reads it as the probability of being right, 0 ignores it.
+CONFIDENCE_TRUST = 0.7
+#: Log-odds for a turn that the assistant itself took for answered.
+ANSWERED = -0.5
+FLOOR, CEILING = 0.01, 0.99
+
+
+def logit(p: Floats | float) -> Floats:
+    """Log-odds of a probability."""
+    x = np.asarray(p, dtype=np.float64)
+    return np.log(x / (1.0 - x))
+
+
+def sigmoid(x: Floats) -> Floats:
+    """Probability of log-odds."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x, dtype=np.float64))))
+
+
+def signal_weights() -> dict[str, float]:
+    """Log-odds that each signal adds to the base: its own chance alone, less the base."""
+    return {name: float(logit(p) - logit(BASE)) for name, p in SIGNALS.items()}
+
+
+def rule_probability(view: pa.RecordBatch, signals: dict[str, Bools]) -> Floats:
+    """Probability that each of n turns failed, from `rewriter.defects.signals.find_signals`.
+
+    The start is ``BASE``, moved towards ``1 - nlu_confidence`` where NLU understood something; the confidence of a null
+    intent is confidence that there was nothing to understand, so it is not used.
+    """
+    confidence = np.clip(numbers_of(view, "nlu_confidence"), 0.05, 0.95)
+    doubt = logit(1.0 - confidence) - logit(BASE)
+    odds = logit(BASE) + np.where(np.isnan(doubt) | signals["not_understood"], 0.0, CONFIDENCE_TRUST * doubt)
+    odds = odds + ANSWERED * equals(view, "status", "ok")
+    for name, weight in signal_weights().items():
+        if name != "low_confidence":
+            odds = odds + weight * signals[name]
+    # NLU's own confidence is already the start; only a recogniser's doubt adds to it.
+    odds = odds + signal_weights()["low_confidence"] * (signals["low_confidence"] & np.isnan(doubt))
+    return np.clip(sigmoid(odds), FLOOR, CEILING)
+
+
+def explicit_floor(signals: dict[str, Bools]) -> Floats:
+    """The least probability that explicit signals leave: their chance alone, 0 without any."""
+    floor = np.zeros(len(signals["error"]))
+    for name in EXPLICIT:
+        floor = np.maximum(floor, SIGNALS[name] * signals[name])
+    return np.where(signals["positive_feedback"], 0.0, floor)
