@@ -1,0 +1,150 @@
+"""What operators decided: blocked and approved pairs, withdrawn versions. An append-only journal of JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from rewriter.bundle.durable import append_line, only_writer
+from rewriter.bundle.layout import CONTROLS
+from rewriter.errors import RewriterError
+from rewriter.text import normalise
+
+#: A control of every locale.
+EVERYWHERE = "*"
+ACTIONS = ("block", "unblock", "approve", "activate", "rollback")
+PairKey = tuple[str, str, str]  # locale or EVERYWHERE, normalised source, normalised rewrite
+
+
+class PairSet(frozenset[PairKey]):
+    """Pairs by locale; a pair of every locale is in it for each.
+
+    >>> ("en-US", "a", "b") in PairSet([("*", "a", "b")])
+    True
+    """
+
+    __slots__ = ()
+
+    def __contains__(self, pair: object) -> bool:
+        if super().__contains__(pair):
+            return True
+        return isinstance(pair, tuple) and super().__contains__((EVERYWHERE, *pair[1:]))
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The journal's outcome: the last word on each pair and each version.
+
+    Attributes
+    ----------
+    blocked, approved
+        Pairs as (locale or ``*``, source, rewrite), texts normalised. A pair is in one of them at most.
+    taught
+        Requests that somebody taught, (locale, source) -> rewrite; empty until teaching exists.
+    reasons
+        Why a pair was blocked or approved.
+    withdrawn
+        Versions rolled back and not activated again since.
+    """
+
+    blocked: PairSet = field(default_factory=PairSet)
+    approved: PairSet = field(default_factory=PairSet)
+    taught: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    reasons: Mapping[PairKey, str] = field(default_factory=dict)
+    withdrawn: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, bundles: Path) -> Self:
+        """Controls of a folder of bundles; none are kept there yet: empty.
+
+        Raises
+        ------
+        RewriterError
+            Naming the file and every line that is not a control. A last line without its end was never acknowledged
+            and is ignored.
+        """
+        try:
+            data = (bundles / CONTROLS).read_bytes()
+        except FileNotFoundError:
+            return cls()
+        except OSError as error:
+            raise RewriterError(f"{bundles / CONTROLS}: cannot be read ({error.strerror})") from error
+        return cls._fold(_lines(data, str(bundles / CONTROLS)))
+
+    @classmethod
+    def _fold(cls, entries: list[dict[str, Any]]) -> Self:
+        last: dict[PairKey, dict[str, Any]] = {}
+        withdrawn: set[str] = set()
+        for entry in entries:
+            action = entry["action"]
+            if action == "rollback":
+                withdrawn.add(entry["version"])
+            elif action == "activate":
+                withdrawn.discard(entry["version"])
+            else:
+                last[pair_key(entry["source"], entry["rewrite"], entry["locale"])] = entry
+        return cls(
+            blocked=PairSet(k for k, e in last.items() if e["action"] == "block"),
+            approved=PairSet(k for k, e in last.items() if e["action"] == "approve"),
+            reasons={k: e["reason"] for k, e in last.items()},
+            withdrawn=frozenset(withdrawn),
+        )
+
+    def is_blocked(self, locale: str, source: str, rewrite: str) -> bool:
+        """Whether this rewrite of this normalised request must never be served, here or everywhere."""
+        return (locale, source, rewrite) in self.blocked
+
+    def is_approved(self, locale: str, source: str, rewrite: str) -> bool:
+        """Whether somebody approved this pair, here or everywhere, and nobody blocked it."""
+        key = (locale, source, rewrite)
+        return key in self.approved and key not in self.blocked
+
+    def reason(self, locale: str, source: str, rewrite: str) -> str:
+        """What was said when the pair was blocked or approved."""
+        found = self.reasons.get((locale, source, rewrite))
+        return found if found is not None else self.reasons.get((EVERYWHERE, source, rewrite), "")
+
+
+def pair_key(source: str, rewrite: str, locale: str | None) -> PairKey:
+    """The key of a pair in the journal, as the engine knows it.
+
+    >>> pair_key("Play Beet It!", "play 'Beat It'", None)
+    ('*', 'play beet it', 'play beat it')
+    """
+    return locale or EVERYWHERE, normalise(source), normalise(rewrite)
+
+
+def _entry_faults(entry: Any) -> list[str]:
+    if not isinstance(entry, dict) or entry.get("action") not in ACTIONS:
+        return [f"no action of {', '.join(ACTIONS)}"]
+    pair = ("locale", "source", "rewrite", "reason")
+    wanted = ("version",) if entry["action"] in ("activate", "rollback") else pair
+    return [f"{name} is not text" for name in wanted if not isinstance(entry.get(name), str)]
+
+
+def _lines(data: bytes, where: str) -> list[dict[str, Any]]:
+    entries, faults = [], []
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            wrong = _entry_faults(entry)
+        except (ValueError, RecursionError):
+            entry, wrong = None, ["not JSON"]
+        faults += [f"line {number}: {fault}" for fault in wrong]
+        entries.append(entry)
+    if faults:
+        raise RewriterError(f"{where}: " + "; ".join(faults))
+    return entries
+
+
+def record(bundles: Path, entry: Mapping[str, str], at: datetime | None = None) -> None:
+    """Append one decision to the journal; it is on disk when this returns."""
+    line = dict(entry) | {"at": (at or datetime.now(UTC)).isoformat(timespec="seconds")}
+    with only_writer(bundles):
+        append_line(bundles / CONTROLS, json.dumps(line, sort_keys=True, ensure_ascii=False).encode())
