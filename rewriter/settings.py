@@ -85,6 +85,8 @@ class Retrieval:
 
     k_global: int = _set(8, "candidates", "taken from the global index")
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
+    k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper")
+    k_cross_encoder: int = _set(3, "candidates", "read by the cross-encoder, best first: each costs about a millisecond")
     max_defect: float = _set(0.3, "probability", "a turn counts as a success of its request up to this defect probability")
     flat_limit: int = _set(50000, "entries", "a larger global index uses HNSW instead of exact search")
 
@@ -100,6 +102,11 @@ class Decide:
         default=True, metadata={"unit": "on/off", "why": "successful requests of everybody", "key": "global"}
     )
     max_request_success: float = _set(0.9, "probability", "a request known to succeed at least so often is left alone")
+    min_request_turns: int = _set(5, "turns", "fewer do not show that a request usually succeeds")
+    min_own_successes: int = _set(2, "turns", "a user who succeeded so often with a request knows how to say it")
+    min_number_sound: float = _set(0.6, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
+    min_entity_sound: float = _set(0.5, "0..1", "a known entity may only become another that sounds so much like it")
+    min_wins: int = _set(10, "wins", "a layer with fewer on held-out days stays off, whatever their ratio")
     protected_intents: tuple[str, ...] = _set(
         ("purchase", "buy", "order", "pay", "call", "dial", "send", "lock", "unlock", "delete", "remove", "erase"),
         "words",
@@ -117,6 +124,7 @@ class Evaluate:
     """Held-out days."""
 
     heldout_share: float = _set(0.25, "of the log's days", "the last days: half rank, half choose thresholds")
+    max_requests: int = _set(12000, "requests", "drawn from the evaluation days by hash; more only narrow the interval")
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,9 @@ class Train:
     batch_size: int = _set(32, "examples", "examples a step")
     learning_rate: float = _set(5e-5, "1", "peak of the linear schedule")
     threads: int = _set(2, "threads", "fixed, because sums change with their number")
+    max_rank_requests: int = _set(
+        4000, "requests", "that teach the ranker: reworded failures first, then a sample of the rest"
+    )
 
 
 @dataclass(frozen=True)
@@ -207,10 +218,21 @@ def read_settings(path: str | Path | None = None) -> Settings:
         raise RewriterError(f"config {path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RewriterError(f"config {path}: not TOML ({error})") from error
+    return settings_of(values, f"config {path}")
+
+
+def settings_of(values: dict[str, Any], where: str) -> Settings:
+    """Settings of nested dicts as `as_dict` makes them, with defaults for what they leave out.
+
+    Raises
+    ------
+    RewriterError
+        Naming ``where`` and every unknown key and wrong type at once.
+    """
     faults: list[str] = []
     settings: Settings = _read(Settings, values, "", faults)
     if faults:
-        raise RewriterError(f"config {path}: " + "; ".join(faults))
+        raise RewriterError(f"{where}: " + "; ".join(faults))
     return settings
 
 

@@ -1,0 +1,72 @@
+"""What is known about one request before the layers look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from rewriter.settings import Decide
+
+if TYPE_CHECKING:
+    from rewriter.retrieval.global_index import Entry
+    from rewriter.retrieval.page import PersonalEntries
+
+
+class Controls(Protocol):
+    """The stop controls, as `rewriter.bundle.controls.Controls` keeps them; all texts are normalised."""
+
+    @property
+    def taught(self) -> Mapping[tuple[str, str], str]:
+        """``(locale, source)`` -> rewrite."""
+
+    def is_blocked(self, locale: str, source: str, rewrite: str) -> bool:
+        """Whether this rewrite of this request must never be served."""
+
+    def is_approved(self, locale: str, source: str, rewrite: str) -> bool:
+        """Whether an analyst lets this pair out of the status pending."""
+
+
+@dataclass(frozen=True)
+class NoControls:
+    """Nothing blocked, approved or taught."""
+
+    taught: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def is_blocked(self, locale: str, source: str, rewrite: str) -> bool:
+        """No."""
+        return False
+
+    def is_approved(self, locale: str, source: str, rewrite: str) -> bool:
+        """No."""
+        return False
+
+
+@dataclass
+class Known:
+    """Statistics of this wording, for everybody and for this user, and the notes of layers that passed."""
+
+    controls: Controls
+    entry: Entry | None = None
+    own: Entry | None = None
+    personal: PersonalEntries | None = None
+    deadline: float | None = None
+    notes: list[str] = field(default_factory=list)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+def success_rate(entry: Entry) -> float:
+    """Share of the turns with this wording that succeeded; 0 when none was counted."""
+    n = entry.n_success + entry.n_defect
+    return entry.n_success / n if n else 0.0
+
+
+def known_success(known: Known, decide: Decide) -> str:
+    """Why this wording is known to work as it is, for this user or for everybody; empty if it is not."""
+    own, entry = known.own, known.entry
+    if own is not None and own.n_success >= decide.min_own_successes and success_rate(own) >= decide.max_request_success:
+        return f"this user's own request succeeded {own.n_success} of {own.n_success + own.n_defect} times as it is"
+    n = entry.n_success + entry.n_defect if entry is not None else 0
+    if entry is not None and n >= decide.min_request_turns and success_rate(entry) >= decide.max_request_success:
+        return f"the request succeeds {100 * success_rate(entry):.0f}% of {n} times as it is"
+    return ""

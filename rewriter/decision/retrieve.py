@@ -1,0 +1,117 @@
+"""Candidates of one request: the user's own requests, everybody's, and the recogniser's other hypotheses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewriter.decision.candidate import RETRIEVED, Candidate
+from rewriter.decision.known import Known
+from rewriter.decision.request import Request
+from rewriter.settings import Retrieval
+from rewriter.text import normalise
+
+if TYPE_CHECKING:
+    from rewriter.retrieval.encoder import Encoder
+    from rewriter.retrieval.global_index import Entry, GlobalIndex
+
+Found = dict[str, dict[str, Any]]
+
+
+class Directory:
+    """Rows of the global index by wording: a sorted array of hashes, 16 bytes an entry, checked against the text."""
+
+    def __init__(self, index: GlobalIndex | None) -> None:
+        self._index = index
+        self._hashes, self._rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        if index is not None and len(index):
+            locales, texts = (index.entries.column(name).to_pylist() for name in ("locale", "utterance"))
+            hashes = np.fromiter(map(hash, zip(locales, texts, strict=True)), np.int64, len(texts))
+            self._rows = np.argsort(hashes, kind="stable")
+            self._hashes = hashes[self._rows]
+
+    def of(self, locale: str, utterance: str) -> Entry | None:
+        """Everybody's statistics of a normalised wording; None if it is not in the index."""
+        wanted = hash((locale, utterance))
+        first = int(np.searchsorted(self._hashes, wanted))
+        while self._index is not None and first < len(self._hashes) and self._hashes[first] == wanted:
+            entry = self._index.entry(int(self._rows[first]))
+            if (entry.locale, entry.utterance) == (locale, utterance):
+                return entry
+            first += 1
+        return None
+
+    def entities(self) -> dict[str, frozenset[str]]:
+        """Every slot value of the index: normalised value -> names of its slots."""
+        values: dict[str, set[str]] = {}
+        slots = (
+            self._index.entries.column("slots").combine_chunks() if self._index is not None and len(self._index) else None
+        )
+        if slots is not None and len(slots.keys):
+            distinct = pa.table({"slot": slots.keys, "value": slots.items}).group_by(["slot", "value"]).aggregate([])
+            for slot, value in zip(*(distinct.column(name).to_pylist() for name in ("slot", "value")), strict=True):
+                if text := normalise(value or ""):
+                    values.setdefault(text, set()).add(slot)
+        return {value: frozenset(names) for value, names in values.items()}
+
+
+def alternatives(request: Request, k: int) -> list[tuple[str, int, float | None]]:
+    """Up to ``k`` other wordings of the n-best list: normalised text, place in the list, score gap to the first."""
+    first = request.nbest[0].score if request.nbest else None
+    out: dict[str, tuple[str, int, float | None]] = {}
+    for rank, hypothesis in enumerate(request.nbest):
+        text = normalise(hypothesis.text)
+        if text and text != request.key and text not in out:
+            gap = None if first is None or hypothesis.score is None else first - hypothesis.score
+            out[text] = (text, rank, gap)
+    return list(out.values())[:k]
+
+
+class Retriever:
+    """Finds candidates; the same object serves requests and prepares the ranker's training data."""
+
+    def __init__(self, encoder: Encoder, index: GlobalIndex | None, directory: Directory, retrieval: Retrieval) -> None:
+        self._encoder, self._index, self._directory, self._settings = encoder, index, directory, retrieval
+
+    def candidates(self, request: Request, known: Known) -> tuple[Candidate, ...]:
+        """Distinct candidates other than the request itself, best bi-encoder score first, ties by text."""
+        others = alternatives(request, self._settings.k_alternative)
+        vectors = self._encoder.encode([request.key, *(text for text, _, _ in others)])
+        found: Found = {}
+        self._personal(request, known, vectors[0], found)
+        if self._index is not None:
+            for hit in self._index.search(vectors[:1], self._settings.k_global, request.locale)[0]:
+                _add(found, hit.entry.utterance, "global", bi_encoder=float(hit.score))
+        for (text, rank, gap), vector in zip(others, vectors[1:], strict=True):
+            _add(found, text, "alternative", bi_encoder=float(vectors[0] @ vector), rank=rank, gap=gap)
+        found.pop(request.key, None)
+        own = {e.utterance: e for e in known.personal.entries if e.locale == request.locale} if known.personal else {}
+        candidates = [
+            Candidate(
+                utterance=text,
+                layers=tuple(name for name in RETRIEVED if name in evidence.pop("layers")),
+                entry=self._directory.of(request.locale, text),
+                own=own.get(text),
+                **evidence,
+            )
+            for text, evidence in found.items()
+        ]
+        return tuple(sorted(candidates, key=lambda c: (-(c.bi_encoder or 0.0), c.utterance)))
+
+    def _personal(self, request: Request, known: Known, query: NDArray[np.float32], found: Found) -> None:
+        if known.personal is None or not len(known.personal.entries):
+            return
+        from rewriter.retrieval.personal_index import nearest
+
+        for hit in nearest(known.personal, query, self._settings.k_personal, request.locale):
+            _add(found, hit.entry.utterance, "personal", bi_encoder=float(hit.score))
+
+
+def _add(found: Found, text: str, layer: str, **evidence: Any) -> None:
+    """Note a candidate; one found twice keeps the layers of both and the first score."""
+    kept = found.setdefault(text, {"layers": set()})
+    layers = kept["layers"] | {layer}
+    found[text] = evidence | kept | {"layers": layers}

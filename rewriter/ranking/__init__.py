@@ -1,0 +1,1 @@
+"""Ranking: named features, a cross-encoder and one calibrated probability that a rewrite wins."""

@@ -1,0 +1,139 @@
+"""The engine on a bundle that holds pairs alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rewriter.bundle.controls import Controls
+from rewriter.decision.engine import Engine
+from rewriter.decision.request import Interpretation, Request
+from rewriter.errors import RewriterError
+from schemas.tables import REWRITE_PAIRS
+
+BEAT_IT = Request("Play Beet It!", locale="en-US")
+KEY = ("en-US", "play beet it", "play beat it")
+
+
+def pair(**changes):
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    row = {
+        "locale": "en-US",
+        "source": "play beet it",
+        "rewrite": "play beat it",
+        "p_success_source": 0.2,
+        "p_success_rewrite": 0.9,
+        "lift": 0.7,
+        "lift_lower": 0.5,
+        "share": 0.8,
+        "support_users": 30,
+        "support_sessions": 40,
+        "certified": True,
+        "status": "active",
+        "reason": "",
+        "model_version": "m",
+        "first_seen": at,
+        "last_seen": at,
+        "domain": "music",
+        "intent": "play_music",
+    }
+    return row | changes
+
+
+@pytest.fixture
+def engine_of(tmp_path: Path):
+    def build(*rows) -> Engine:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=REWRITE_PAIRS.schema), tmp_path / "pairs.parquet")
+        return Engine.load(tmp_path)
+
+    return build
+
+
+def test_an_active_pair_is_served_with_its_evidence(engine_of):
+    decision = engine_of(pair()).decide(BEAT_IT, Controls())
+    assert (decision.rewrite, decision.source) == ("play beat it", "precomputed")
+    assert decision.probability == pytest.approx(0.72)
+    assert decision.rewrite_id == "a909dbebd7da9a12"
+    assert decision.reason == "30 users said this and succeeded with 'play beat it': success 20% as said, 90% rewritten"
+
+
+@pytest.mark.parametrize("status", ["pending", "rejected", "blocked", "expired"])
+def test_a_pair_that_is_not_active_is_not_served(engine_of, status):
+    decision = engine_of(pair(status=status)).decide(BEAT_IT, Controls())
+    assert decision.rewrite is None
+    assert decision.source == "none"
+    assert "no mined pair" in decision.reason
+
+
+def test_an_approved_pending_pair_is_served_and_an_approved_rejected_one_is_not(engine_of):
+    approved = Controls(approved=frozenset({KEY}))
+    assert engine_of(pair(status="pending")).decide(BEAT_IT, approved).rewrite == "play beat it"
+    assert engine_of(pair(status="rejected")).decide(BEAT_IT, approved).rewrite is None
+
+
+@pytest.mark.parametrize("locale", ["en-US", "*"])
+def test_a_blocked_pair_is_never_served_and_the_next_best_is(engine_of, locale):
+    blocked = Controls(blocked=frozenset({(locale, *KEY[1:])}))
+    alone = engine_of(pair()).decide(BEAT_IT, blocked)
+    assert alone.rewrite is None
+    assert "blocked by an analyst" in alone.reason
+    second = pair(rewrite="play beat it by michael jackson", share=0.1)
+    assert engine_of(pair(), second).decide(BEAT_IT, blocked).rewrite == "play beat it by michael jackson"
+
+
+def test_a_pair_of_another_locale_is_not_served(engine_of):
+    assert engine_of(pair()).decide(replace(BEAT_IT, locale="en-GB"), Controls()).rewrite is None
+
+
+def test_a_taught_rewrite_comes_before_a_mined_one_unless_it_is_blocked(engine_of):
+    taught = Controls(taught={("en-US", "play beet it"): "play beethoven"})
+    engine = engine_of(pair())
+    assert (engine.decide(BEAT_IT, taught).rewrite, engine.decide(BEAT_IT, taught).source) == ("play beethoven", "taught")
+    blocked = replace(taught, blocked=frozenset({("en-US", "play beet it", "play beethoven")}))
+    assert engine.decide(BEAT_IT, blocked).source == "precomputed"
+
+
+def test_a_protected_intent_is_neither_rewritten_nor_produced(engine_of):
+    calling = replace(BEAT_IT, interpretation=Interpretation("calls", "MakeCall"))
+    assert "protected intent 'MakeCall'" in engine_of(pair()).decide(calling, Controls()).reason
+    produced = engine_of(pair(intent="send_message")).decide(BEAT_IT, Controls())
+    assert produced.rewrite is None
+    assert "protected intent 'send_message'" in produced.reason
+
+
+def test_a_rewrite_that_another_pair_rewrites_is_not_served(engine_of):
+    chained = engine_of(pair(), pair(source="play beat it", rewrite="play beat it live"))
+    assert "itself rewritten" in chained.decide(BEAT_IT, Controls()).reason
+
+
+def test_a_mined_rewrite_is_served_after_the_deadline(engine_of):
+    assert engine_of(pair()).decide(BEAT_IT, Controls(), time.monotonic() - 1).rewrite == "play beat it"
+
+
+def test_the_same_request_gets_the_same_decision(engine_of):
+    engine = engine_of(pair())
+    assert engine.decide(BEAT_IT, Controls()) == engine.decide(BEAT_IT, Controls())
+
+
+def test_an_absent_part_is_named_and_nothing_fails(tmp_path):
+    decision = Engine.load(tmp_path).decide(BEAT_IT, Controls())
+    assert decision.rewrite is None
+    assert "no encoder and no ranker in the bundle" in decision.reason
+
+
+def test_a_missing_bundle_and_a_broken_part_are_named(tmp_path):
+    with pytest.raises(RewriterError, match="no bundle at"):
+        Engine.load(tmp_path / "absent")
+    (tmp_path / "pairs.parquet").write_bytes(b"not parquet")
+    with pytest.raises(RewriterError, match=r"pairs\.parquet"):
+        Engine.load(tmp_path)
+    (tmp_path / "pairs.parquet").unlink()
+    (tmp_path / "decision.json").write_text("{}")
+    with pytest.raises(RewriterError, match=r"decision\.json"):
+        Engine.load(tmp_path)
