@@ -5,11 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 from rewriter.text import normalise
 
 
-@F.arrow_udf("string")  # type: ignore[attr-defined,untyped-decorator]
+@F.arrow_udf(StringType())  # type: ignore[attr-defined,untyped-decorator]
 def _normal_form(text: pa.Array) -> pa.Array:
     unique = text.dictionary_encode()
     words = [None if value is None else normalise(value) for value in unique.dictionary.to_pylist()]
@@ -19,8 +20,3 @@ def _normal_form(text: pa.Array) -> pa.Array:
 def normal_form(column: Column | str) -> Column:
     """`rewriter.text.normalise` of a text column; each distinct text of an Arrow batch is normalised once."""
     return _normal_form(column)  # type: ignore[no-any-return]
-
-
-def session_key() -> Column:
-    """The session of a turn: its own id, or the user's day where the log has none."""
-    return F.coalesce(F.col("session_id"), F.concat_ws("@", "user_id", "day"))

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from rewriter.errors import RewriterError
 from schemas.spark import spark_schema
-from schemas.table import Table, require_schema
+from schemas.table import Table, conform, require_schema
 
 
 @contextmanager
@@ -114,3 +116,19 @@ def write_table(frame: DataFrame, out: Path | str, table: Table, files: int = 2)
             writer = data.coalesce(files).write
         # Spark refuses an existing folder; the new one is inside the one that will be renamed.
         writer.mode("append").parquet(str(folder))
+
+
+def write_arrow(data: pa.Table, out: Path | str, table: Table) -> None:
+    """Write a small table, sorted by its key, as one Parquet file in the folder ``out``: same rows, same bytes."""
+    whole = conform(table, data)
+    if whole.num_rows:
+        whole = whole.sort_by([(name, "ascending") for name in table.key])
+    with whole_folder(Path(out)) as folder:
+        pq.write_table(whole, folder / "part-00000.parquet")
+
+
+def read_arrow(path: Path | str, table: Table) -> pa.Table:
+    """A small table with exactly the contract's columns, sorted by its key."""
+    files = parquet_files(Path(path))
+    whole = pa.concat_tables([conform(table, pq.read_table(f, partitioning=None), str(f)) for f in files])
+    return whole.sort_by([(name, "ascending") for name in table.key])
