@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,11 +20,13 @@ class Controls(Protocol):
     def taught(self) -> Mapping[tuple[str, str], str]:
         """``(locale, source)`` -> rewrite."""
 
-    def is_blocked(self, locale: str, source: str, rewrite: str) -> bool:
-        """Whether this rewrite of this request must never be served."""
+    @property
+    def blocked(self) -> Container[tuple[str, str, str]]:
+        """``(locale, source, rewrite)`` never to be served."""
 
-    def is_approved(self, locale: str, source: str, rewrite: str) -> bool:
-        """Whether an analyst lets this pair out of the status pending."""
+    @property
+    def approved(self) -> Container[tuple[str, str, str]]:
+        """``(locale, source, rewrite)`` that an analyst lets out of the status pending."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,8 @@ class NoControls:
     """Nothing blocked, approved or taught."""
 
     taught: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    def is_blocked(self, locale: str, source: str, rewrite: str) -> bool:
-        """No."""
-        return False
-
-    def is_approved(self, locale: str, source: str, rewrite: str) -> bool:
-        """No."""
-        return False
+    blocked: frozenset[tuple[str, str, str]] = frozenset()
+    approved: frozenset[tuple[str, str, str]] = frozenset()
 
 
 @dataclass

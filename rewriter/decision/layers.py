@@ -43,7 +43,7 @@ def serve(request: Request, layer: str, candidate: Candidate, reason: str) -> De
 
 def is_blocked(request: Request, known: Known, rewrite: str) -> bool:
     """Whether an analyst blocked this rewrite of this request."""
-    return known.controls.is_blocked(request.locale, request.key, rewrite)
+    return (request.locale, request.key, rewrite) in known.controls.blocked
 
 
 class Taught:
@@ -90,7 +90,7 @@ class Precomputed:
         if not self._gate.enabled:
             known.notes.append(f"precomputed is off: {self._gate.reason}")
             return None
-        pairs = self._pairs.of(request.locale, request.key, known.controls.is_approved)
+        pairs = self._pairs.of(request.locale, request.key, known.controls.approved)
         for pair in pairs:
             candidate = Candidate(
                 pair.rewrite,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,11 +24,6 @@ _COLUMNS = (
     "domain",
     "intent",
 )
-IsApproved = Callable[[str, str, str], bool]
-
-
-def _never(locale: str, source: str, rewrite: str) -> bool:
-    return False
 
 
 class PairTable:
@@ -69,10 +64,10 @@ class PairTable:
         """``(locale, source)`` of the active pairs."""
         return frozenset(key for key, pairs in self._pairs.items() if pairs[0].status == "active")
 
-    def of(self, locale: str, source: str, is_approved: IsApproved = _never) -> tuple[Pair, ...]:
+    def of(self, locale: str, source: str, approved: Container[tuple[str, str, str]] = frozenset()) -> tuple[Pair, ...]:
         """Pairs that may be served for a normalised source: active ones, and pending ones that an analyst approved."""
         return tuple(
             p
             for p in self._pairs.get((locale, source), ())
-            if p.status == "active" or is_approved(p.locale, p.source, p.rewrite)
+            if p.status == "active" or (p.locale, p.source, p.rewrite) in approved
         )

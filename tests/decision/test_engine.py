@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewriter.bundle.controls import Controls
+from rewriter.bundle.controls import Controls, PairSet
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Interpretation, Request
 from rewriter.errors import RewriterError
@@ -72,14 +72,14 @@ def test_a_pair_that_is_not_active_is_not_served(engine_of, status):
 
 
 def test_an_approved_pending_pair_is_served_and_an_approved_rejected_one_is_not(engine_of):
-    approved = Controls(approved=frozenset({KEY}))
+    approved = Controls(approved=PairSet({KEY}))
     assert engine_of(pair(status="pending")).decide(BEAT_IT, approved).rewrite == "play beat it"
     assert engine_of(pair(status="rejected")).decide(BEAT_IT, approved).rewrite is None
 
 
 @pytest.mark.parametrize("locale", ["en-US", "*"])
 def test_a_blocked_pair_is_never_served_and_the_next_best_is(engine_of, locale):
-    blocked = Controls(blocked=frozenset({(locale, *KEY[1:])}))
+    blocked = Controls(blocked=PairSet({(locale, *KEY[1:])}))
     alone = engine_of(pair()).decide(BEAT_IT, blocked)
     assert alone.rewrite is None
     assert "blocked by an analyst" in alone.reason
@@ -95,7 +95,7 @@ def test_a_taught_rewrite_comes_before_a_mined_one_unless_it_is_blocked(engine_o
     taught = Controls(taught={("en-US", "play beet it"): "play beethoven"})
     engine = engine_of(pair())
     assert (engine.decide(BEAT_IT, taught).rewrite, engine.decide(BEAT_IT, taught).source) == ("play beethoven", "taught")
-    blocked = replace(taught, blocked=frozenset({("en-US", "play beet it", "play beethoven")}))
+    blocked = replace(taught, blocked=PairSet({("en-US", "play beet it", "play beethoven")}))
     assert engine.decide(BEAT_IT, blocked).source == "precomputed"
 
 
