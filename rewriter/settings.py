@@ -128,6 +128,13 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Publish:
+    """What a new bundle may serve."""
+
+    approval: bool = _set(False, "on/off", "mined pairs wait, pending, until `rewriter approve` lets each one out")
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Arms of the live experiment."""
 
@@ -163,6 +170,7 @@ class Settings:
     retrieval: Retrieval = field(default_factory=Retrieval)
     decide: Decide = field(default_factory=Decide)
     evaluate: Evaluate = field(default_factory=Evaluate)
+    publish: Publish = field(default_factory=Publish)
     experiment: Experiment = field(default_factory=Experiment)
     train: Train = field(default_factory=Train)
 
