@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,52 @@ def model_threshold(folder: Path | None, settings: Settings) -> tuple[float, str
     return settings.mine.min_rephrase_probability or float(decision["threshold"]), str(decision["model_version"])
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What pairs are mined from: turns with sessions, their defects and the links between them; and by which model."""
+
+    turns: DataFrame
+    defects: DataFrame
+    links: DataFrame
+    model: str
+
+
+def read_evidence(
+    turns: Path, defects: Path | None, rephrases: Path | None, model: Path | None, settings: Settings, days: str = "all"
+) -> Evidence:
+    """Read the tables; without defects the rules label the turns, without rephrases adjacency links them."""
+    spark = spark_session()
+    log = select_days(read_table(spark, turns, TURNS), days, settings.evaluate.heldout_share)
+    whole = with_sessions(log, settings.sessions.max_gap_s)
+    labels = read_table(spark, defects, DEFECTS) if defects else label(whole, settings)
+    if rephrases is None:
+        return Evidence(whole, labels, adjacent_links(whole, settings.sessions.max_gap_s), "adjacency")
+    threshold, version = model_threshold(model, settings)
+    return Evidence(whole, labels, rephrase_links(read_table(spark, rephrases, REPHRASES), threshold), version)
+
+
+def counted_tables(visits: DataFrame) -> dict[str, pa.Table]:
+    """The counted tables of `rewriter.markov.tables.Counted`, each with its ``locale``."""
+    frames = {
+        "transitions": transition_counts(visits),
+        "outcomes": state_counts(visits),
+        "served": served_outcomes(visits),
+        "domains": state_domains(visits),
+        "support": link_support(visits),
+    }
+    return {name: frame.toArrow() for name, frame in frames.items()}
+
+
+def of_locale(tables: dict[str, pa.Table], locale: str) -> dict[str, pa.Table]:
+    """One locale's rows of every counted table, sorted: the same log gives the same order."""
+    return {
+        name: table.filter(pc.equal(table.column("locale"), locale))
+        .drop_columns("locale")
+        .sort_by([(column, "ascending") for column in table.column_names[1:3]])
+        for name, table in tables.items()
+    }
+
+
 def _guard(guards: Guards, locale: str, readings: dict[str, tuple[str | None, str | None]]) -> Refusal:
     """The run-time guards asked about a pair of texts, with how NLU mostly reads each."""
 
@@ -70,32 +117,20 @@ def _guard(guards: Guards, locale: str, readings: dict[str, tuple[str | None, st
     return refuse
 
 
-def mine_log(
-    turns: DataFrame, defects: DataFrame, links: DataFrame, settings: Settings, version: str
-) -> tuple[pa.Table, dict[str, Any]]:
+def mine_log(evidence: Evidence, settings: Settings) -> tuple[pa.Table, dict[str, Any]]:
     """Judge the pairs of every locale of a log; returns REWRITE_PAIRS rows and counts.
 
     Counting is distributed; the counted tables, one row a state or transition, are solved on the driver locale by locale.
     """
-    visits = visits_of(turns, defects, links, settings.mine).cache()
-    frames = {
-        "transitions": transition_counts(visits),
-        "outcomes": state_counts(visits),
-        "served": served_outcomes(visits),
-        "domains": state_domains(visits),
-        "support": link_support(visits),
-    }
-    tables = {name: frame.toArrow() for name, frame in frames.items()}
+    recipe = json.dumps([as_dict(settings.mine), evidence.model], sort_keys=True).encode()
+    version = f"chain-{hashlib.sha256(recipe).hexdigest()[:12]}"
+    visits = visits_of(evidence.turns, evidence.defects, evidence.links, settings.mine).cache()
+    tables = counted_tables(visits)
     visits.unpersist()
     guards = Guards(settings.decide)
     pairs, counts = [], {"states": 0, "transitions": tables["transitions"].num_rows, "hubs": 0, "trapped": 0}
     for locale in sorted(tables["outcomes"].column("locale").unique().to_pylist()):
-        one = {
-            name: table.filter(pc.equal(table.column("locale"), locale))
-            .drop_columns("locale")
-            .sort_by([(column, "ascending") for column in table.column_names[1:3]])
-            for name, table in tables.items()
-        }
+        one = of_locale(tables, locale)
         readings = zip(one["domains"]["domain"].to_pylist(), one["domains"]["intent"].to_pylist(), strict=True)
         refuse = _guard(guards, locale, dict(zip(one["domains"]["state"].to_pylist(), readings, strict=True)))
         found, mined = mine_locale(locale, Counted(**one), settings.mine, refuse, version)
@@ -108,27 +143,16 @@ def mine_log(
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Read turns (and defects, rephrases), write the rewrite_pairs table."""
-    parser = job_parser(
-        "mine_rewrites", __doc__, "--turns turns --defects defects --rephrases rephrases --out pairs", days=True
-    )
+    example = "--turns turns --defects defects --rephrases rephrases --out pairs"
+    parser = job_parser("mine_rewrites", __doc__, example, days=True)
     parser.add_argument("--turns", type=Path, required=True, help="turns table: a folder or one Parquet file")
     parser.add_argument("--defects", type=Path, help="defects table (default: the rules)")
     parser.add_argument("--rephrases", type=Path, help="rephrases table (default: adjacency)")
     parser.add_argument("--rephrase-model", type=Path, help="folder with the model's decision.json, for its threshold")
     args = parser.parse_args(argv)
     settings = read_settings(args.config)
-    spark = spark_session()
-    log = select_days(read_table(spark, args.turns, TURNS), args.days, settings.evaluate.heldout_share)
-    turns = with_sessions(log, settings.sessions.max_gap_s)
-    defects = read_table(spark, args.defects, DEFECTS) if args.defects else label(turns, settings)
-    if args.rephrases:
-        threshold, model = model_threshold(args.rephrase_model, settings)
-        links = rephrase_links(read_table(spark, args.rephrases, REPHRASES), threshold)
-    else:
-        model, links = "adjacency", adjacent_links(turns, settings.sessions.max_gap_s)
-    recipe = json.dumps([as_dict(settings.mine), model], sort_keys=True).encode()
-    version = f"chain-{hashlib.sha256(recipe).hexdigest()[:12]}"
-    pairs, counts = mine_log(turns, defects, links, settings, version)
+    evidence = read_evidence(args.turns, args.defects, args.rephrases, args.rephrase_model, settings, args.days)
+    pairs, counts = mine_log(evidence, settings)
     write_arrow(pairs, args.out, REWRITE_PAIRS)
     active = pc.sum(pc.equal(pairs.column("status"), "active")).as_py() or 0
     return counts | {"pairs": pairs.num_rows, "active": active}

@@ -62,8 +62,10 @@ def fingerprints(stages: Sequence[Stage], settings: Settings, log: Any, code: st
 class Record:
     """``run.json``: what each stage did, and the fingerprint it did it with. Saved after every stage."""
 
-    def __init__(self, out: Path, settings: Settings) -> None:
+    def __init__(self, out: Path, turns: Path, config: Path | None, settings: Settings) -> None:
         self.path = out / RECORD
+        self.turns = str(turns.resolve())
+        self.config = None if config is None else str(config.resolve())
         self.stages: dict[str, dict[str, Any]] = {}
         self.settings = as_dict(settings)
         if self.path.exists():
@@ -99,7 +101,7 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
     stages = until(last)
     log = log_state(turns)
     out.mkdir(parents=True, exist_ok=True)
-    record = Record(out, settings)
+    record = Record(out, turns, config, settings)
     marks = fingerprints(stages, settings, log, code_state())
     for number, stage in enumerate(stages, 1):
         head = f"[{number:>2}/{len(stages)}] {stage.name:<17}"

@@ -34,7 +34,8 @@ def _numbers(texts: list[object], number: dict[str, int]) -> Ints:
     return np.array([number[str(t)] for t in texts], np.int64)
 
 
-def _counts(counted: Counted) -> Counts:
+def counts_of_tables(counted: Counted) -> Counts:
+    """The counts of one locale, every state of every table among them."""
     transitions = zip(*_columns(counted.transitions, "source", "target", "weight"), strict=True)
     outcomes = [*zip(*_columns(counted.outcomes, "state", "success", "failure"), strict=True)]
     # A served rewrite, or the end of a chain, may never have been said as it is.
@@ -47,7 +48,7 @@ def mine_locale(
     locale: str, counted: Counted, settings: Mine, refuse: Refusal, model_version: str
 ) -> tuple[pa.Table, Mined]:
     """Judge the pairs of one locale; returns REWRITE_PAIRS rows and the solved chain."""
-    counts = _counts(counted)
+    counts = counts_of_tables(counted)
     number = {state: k for k, state in enumerate(counts.states)}
     served = Served(
         _numbers(counted.served.column("source").to_pylist(), number),
