@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -120,15 +122,14 @@ def _one_wording(own: DataFrame) -> DataFrame:
     )
 
 
-def personal_entries(used: DataFrame, max_entries: int, max_age_days: float) -> DataFrame:
+def personal_entries(used: DataFrame, newest: dt.datetime | None, max_entries: int, max_age_days: float) -> DataFrame:
     """Rows of ``index_entries`` whose scope is a user: the latest ``max_entries`` of each user's own successful requests.
 
-    Age counts from the log's last success, never from the clock, so the same log gives the same entries.
+    Age counts from ``newest``, the log's last turn, never from the clock, so the same log gives the same entries.
     """
-    newest = used.agg(F.max("last_seen").alias("newest"))
-    age_s = F.unix_micros("newest") / 1e6 - F.unix_micros("last_seen") / 1e6
+    age_s = (F.unix_micros(F.lit(newest)) - F.unix_micros("last_seen")) / 1e6
     own = _statistics(used, ("user_id", "locale", "utterance"), float("inf"))
-    young = own.crossJoin(F.broadcast(newest)).where(age_s <= max_age_days * 86400.0)
+    young = own.where(age_s <= max_age_days * 86400.0)
     latest = Window.partitionBy("user_id").orderBy(F.desc("last_seen"), F.desc("n_success"), "locale", "utterance")
     return (
         _one_wording(young)

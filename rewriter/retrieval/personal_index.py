@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from rewriter.retrieval.page import PersonalEntries, pack, unpack
 
 DATA, CARD = "data.mdb", "personal.json"
 MAX_KEY = 511  # bytes, LMDB's limit
-_ROUND = 1 << 20
+_COMMIT = 32 << 20  # bytes of pages a transaction
 
 
 class PersonalStore(Protocol):
@@ -108,37 +108,67 @@ class LmdbStore:
         self._environment.close()
 
 
-def write_store(
-    folder: Path, users: Iterable[tuple[str, PersonalEntries]], dim: int, size_hint: int, encoder_version: str = ""
-) -> dict[str, Any]:
-    """Write ``data.mdb`` and ``personal.json``; the same users give the same bytes. Returns the card.
+def _page_bytes(key: bytes, page: bytes) -> int:
+    """An upper bound of what one user takes in the file: whole pages of its own, and a share of the tree."""
+    return len(page) + 4 * len(key) + 2 * 4096
 
-    Parameters
-    ----------
-    users
-        Pairs of user and entries, sorted by `key_of`, no user twice.
-    size_hint
-        An upper estimate of the bytes of all pages; the map gets room for twice as much.
+
+def _commits(users: Iterable[tuple[str, PersonalEntries]]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Keys and pages in groups of about `_COMMIT` bytes."""
+    group: list[tuple[bytes, bytes]] = []
+    size = 0
+    for user_id, own in users:
+        group.append((key_of(user_id), pack(own.entries, own.vectors)))
+        size += _page_bytes(*group[-1])
+        if size >= _COMMIT:
+            yield group
+            group, size = [], 0
+    yield group
+
+
+def _put_all(environment: Any, groups: Iterable[list[tuple[bytes, bytes]]]) -> int:
+    """Put the groups, growing the map before each; returns how many users there are."""
+    n_users, map_size, last = 0, environment.info()["map_size"], b""
+    for group in groups:
+        map_size += sum(_page_bytes(key, page) for key, page in group)
+        environment.set_mapsize(map_size)
+        with environment.begin(write=True) as transaction:
+            for key, page in group:
+                # Appending fills pages wholly; only a digest of a very long id is out of order.
+                if not transaction.put(key, page, append=key > last, overwrite=False):
+                    raise RewriterError(f"personal index: user {key!r} comes twice")
+                last = max(last, key)
+        n_users += len(group)
+    return n_users
+
+
+def write_store(
+    folder: Path, users: Iterable[tuple[str, PersonalEntries]], dim: int, encoder_version: str = ""
+) -> dict[str, Any]:
+    """Write ``data.mdb`` and ``personal.json`` into the folder; the same users give the same bytes. Returns the card.
+
+    ``users`` are read one by one; the file is smallest when they are sorted.
 
     Raises
     ------
     RewriterError
-        If the users are not sorted.
+        Naming a user that comes twice.
     """
-    n_users = n_entries = 0
-    map_size = -(-(2 * size_hint + 16 * _ROUND) // _ROUND) * _ROUND
+    n_entries = 0
+
+    def counted() -> Iterator[tuple[str, PersonalEntries]]:
+        nonlocal n_entries
+        for user_id, own in users:
+            n_entries += len(own.entries)
+            yield user_id, own
+
     with TemporaryDirectory(dir=folder) as scratch:
-        environment = lmdb.open(scratch, map_size=map_size, subdir=True, sync=False, lock=False)
-        with environment.begin(write=True) as transaction:
-            for user_id, own in users:
-                if not transaction.put(key_of(user_id), pack(own.entries, own.vectors), append=True):
-                    raise RewriterError(f"personal index: user '{user_id}' is out of order")
-                n_users, n_entries = n_users + 1, n_entries + len(own.entries)
-        # A compact copy holds no freed page: nothing of an earlier state, and the same bytes for the same users.
-        compact = Path(scratch) / "compact"
-        compact.mkdir()
-        environment.copy(str(compact), compact=True)
-        environment.close()
+        with lmdb.open(scratch, map_size=_COMMIT, sync=False, lock=False) as environment:
+            n_users = _put_all(environment, _commits(counted()))
+            # A compact copy holds no freed page: nothing of an earlier state, and the same bytes for the same users.
+            compact = Path(scratch) / "compact"
+            compact.mkdir()
+            environment.copy(str(compact), compact=True)
         (compact / DATA).replace(folder / DATA)
     card = {"dim": dim, "encoder": encoder_version, "n_entries": n_entries, "n_users": n_users}
     (folder / CARD).write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", "utf-8")
