@@ -1,0 +1,1 @@
+"""The plan of `jobs.plan` as an Airflow 3 DAG."""
