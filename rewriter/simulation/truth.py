@@ -1,0 +1,87 @@
+"""Which rewrites would truly help, by the world's own rules and by who says what."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rewriter.simulation.catalogue import Goal
+from rewriter.simulation.turn import Turn
+from rewriter.simulation.world import World
+
+_MIN_USERS = 2  # a source of one user is a habit
+_MIN_GAIN = 0.3  # the source's success must be clearly lower
+_MIN_AGREEMENT = 0.6  # share of a source's users who mean what the rewrite does
+
+
+@dataclass(frozen=True)
+class TruePair:
+    """A heard text, a better one, the true success of both for those who said the first, and how many those are."""
+
+    source: str
+    rewrite: str
+    p_success_source: float
+    p_success_rewrite: float
+    n_users: int
+
+
+def meanings(turns: Iterable[Turn]) -> dict[str, Counter[tuple[str, Goal]]]:
+    """For each heard text, how often which user said it for which goal."""
+    said: dict[str, Counter[tuple[str, Goal]]] = defaultdict(Counter)
+    for turn in turns:
+        said[turn.heard.text][turn.user_id, turn.goal] += 1
+    return said
+
+
+def judge(world: World, source: str, rewrite: str, said: Counter[tuple[str, Goal]]) -> TruePair:
+    """The true success of serving ``source`` as it is and as ``rewrite`` to those who said it, each user counted once."""
+    users: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
+    for (user, goal), n in said.items():
+        users[user].append((world.succeeds(source, goal, user), world.succeeds(rewrite, goal, user), n))
+    mean = [
+        (
+            sum(a * n for a, _, n in rows) / sum(n for *_, n in rows),
+            sum(b * n for _, b, n in rows) / sum(n for *_, n in rows),
+        )
+        for rows in users.values()
+    ]
+    n_users = len(mean)
+    return TruePair(source, rewrite, sum(a for a, _ in mean) / n_users, sum(b for _, b in mean) / n_users, n_users)
+
+
+def true_pairs(world: World, turns: Sequence[Turn]) -> list[TruePair]:
+    """Pairs worth having, one for each heard text of at least two users whose users mostly mean the same, sorted.
+
+    The rewrite is the wording of what they mean that succeeds for most of them; among equals the one that this log heard
+    succeed most often, then the most popular.
+    """
+    heard_well: dict[Goal, Counter[str]] = defaultdict(Counter)
+    for turn in turns:
+        if turn.ok_as_is:
+            heard_well[turn.goal][turn.heard.text] += 1
+    found = []
+    for source, said in meanings(turns).items():
+        by_goal: dict[Goal, set[str]] = defaultdict(set)
+        for user, goal in said:
+            by_goal[goal].add(user)
+        users = {user for user, _ in said}
+        goal = max(by_goal, key=lambda g: (len(by_goal[g]), g.id))
+        if len(users) < _MIN_USERS or len(by_goal[goal]) < _MIN_AGREEMENT * len(users):
+            continue
+        if all(world.succeeds(source, goal, user) for user in by_goal[goal]):
+            continue
+        pair = _best(world, source, goal, said, heard_well[goal])
+        if pair is not None and pair.p_success_rewrite - pair.p_success_source >= _MIN_GAIN:
+            found.append(pair)
+    return sorted(found, key=lambda p: p.source)
+
+
+def _best(
+    world: World, source: str, goal: Goal, said: Counter[tuple[str, Goal]], heard_well: Counter[str]
+) -> TruePair | None:
+    texts = [text for text in world.plain_texts(goal) if text != source]
+    if not texts:
+        return None
+    judged = [(judge(world, source, text, said), heard_well[text], -place) for place, text in enumerate(texts)]
+    return max(judged, key=lambda j: (j[0].p_success_rewrite, j[1], j[2]))[0]
