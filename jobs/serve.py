@@ -1,0 +1,91 @@
+"""Serve the current bundle over HTTP, and follow every later publish, rollback and block without a restart."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from jobs.terminal import TerminalParser, run_terminal, terminal_parser
+from rewriter.errors import RewriterError
+from serving.app import create_app
+from serving.holder import Holder
+from serving.service import Limits
+
+#: Seconds that requests in flight get to finish after SIGTERM.
+_DRAIN_S = 10
+
+
+def _parser() -> TerminalParser:
+    limits = Limits()
+    parser = terminal_parser("serve", (__doc__ or "").strip(), "--bundles warehouse/bundles --port 8080")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
+    parser.add_argument("--port", type=int, default=8080, help="port; 0 takes a free one (default 8080)")
+    parser.add_argument("--decisions", type=Path, help="folder of the decision log (default: decisions beside the bundles)")
+    parser.add_argument("--workers", type=int, default=limits.workers, help=f"deciding threads (default {limits.workers})")
+    parser.add_argument(
+        "--max-in-flight",
+        type=int,
+        default=limits.max_in_flight,
+        help=f"requests at once; more are left alone with the reason overload (default {limits.max_in_flight})",
+    )
+    parser.add_argument(
+        "--deadline-ms",
+        type=float,
+        default=limits.deadline_ms,
+        help=f"longest time to an answer, in milliseconds (default {limits.deadline_ms:g})",
+    )
+    return parser
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises
+    ------
+    RewriterError
+        If the address cannot be had.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise RewriterError(f"cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error})") from error
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are finished first.
+
+    Raises
+    ------
+    RewriterError, ContractError
+        If there is no whole bundle to serve, or the port is taken.
+    """
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    limits = Limits(args.workers, args.max_in_flight, args.deadline_ms)
+    decisions = args.decisions if args.decisions is not None else args.bundles.resolve().parent / "decisions"
+    with _listen(args.host, args.port) as listener:
+        app = create_app(args.bundles, decisions, limits)
+        holder: Holder = app.state.holder
+        host = f"[{args.host}]" if ":" in args.host else args.host
+        print(f"serving {holder.version} on http://{host}:{listener.getsockname()[1]}", flush=True)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_DRAIN_S,
+            lifespan="on",
+            server_header=False,
+        )
+        # uvicorn drains, then raises the signal again for its caller: having served well is no failure.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        uvicorn.Server(config).run(sockets=[listener])
+    print("stopped", flush=True)
+
+
+if __name__ == "__main__":
+    run_terminal(main)

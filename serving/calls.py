@@ -1,0 +1,199 @@
+"""What callers may send: tolerant of what it does not know, exact about what it does; every fault names its field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator
+
+from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
+from serving.locales import locale_fault
+
+#: Characters. The longest spoken requests on record are a tenth of this; models read fewer words still.
+MAX_UTTERANCE = 4000
+MAX_BATCH = 256
+#: Earlier turns beyond these are too old to matter; a caller that sends more is not at fault.
+MAX_PREVIOUS_TURNS = 20
+MAX_NBEST = 50
+
+_Strings = dict[str, str | None]
+_Flag = bool | None
+
+
+class _Tolerant(BaseModel):
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True, allow_inf_nan=False, frozen=True)
+
+
+def _text(strings: _Strings | None) -> dict[str, str]:
+    return {k: v for k, v in (strings or {}).items() if v is not None}
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    """The instant in UTC; without an offset it is taken as UTC."""
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999") from None
+
+
+class Hypothesis(_Tolerant):
+    """One hypothesis of the recogniser."""
+
+    text: Annotated[str, Strict()]
+    score: float | None = None
+
+
+class FirstLook(_Tolerant):
+    """NLU's interpretation of the request as it is."""
+
+    domain: str | None = None
+    intent: str | None = None
+    slots: _Strings | None = None
+    confidence: float | None = None
+
+    def interpretation(self) -> Interpretation:
+        """As the engine knows it."""
+        return Interpretation(self.domain, self.intent, _text(self.slots), self.confidence)
+
+
+class EarlierTurn(_Tolerant):
+    """An earlier turn of the session."""
+
+    turn_id: str | None = None
+    at: datetime | None = None
+    utterance: str | None = None
+    response: str | None = None
+    response_status: str | None = None
+    barge_in: _Flag = None
+    intent: str | None = None
+
+    _at_utc = field_validator("at")(_utc)
+
+    def previous_turn(self) -> PreviousTurn:
+        """As the engine knows it."""
+        return PreviousTurn(
+            self.utterance or "", self.turn_id, self.at, self.response, self.response_status, self.barge_in, self.intent
+        )
+
+
+class RewriteCall(_Tolerant):
+    """Body of ``POST /v1/rewrite``."""
+
+    utterance: Annotated[str, Strict()] = Field(description=f"the request as recognised, 1 to {MAX_UTTERANCE} characters")
+    user_id: str | None = Field(None, description="pseudonymous; opens the user's own history")
+    session_id: str | None = None
+    at: datetime | None = Field(None, description="when the request began; default now")
+    locale: str | None = Field(None, description="BCP 47; default: the locale the bundle knows best")
+    device: str | None = None
+    asr_confidence: float | None = None
+    nbest: list[Hypothesis] | None = Field(None, description="the recogniser's hypotheses, best first")
+    interpretation: FirstLook | None = None
+    context: _Strings | None = None
+    previous_turns: list[EarlierTurn] | None = Field(None, description="of this session, oldest first")
+    request_id: str | None = Field(None, max_length=200)
+    deadline_ms: float | None = Field(None, ge=0, description="answer within this time, without a rewrite if need be")
+    explain: _Flag = Field(None, description="true: list the candidates with their features")
+
+    _at_utc = field_validator("at")(_utc)
+
+    @field_validator("utterance")
+    @classmethod
+    def _said_something(cls, utterance: str) -> str:
+        if not utterance.strip():
+            raise ValueError("is blank")
+        if len(utterance) > MAX_UTTERANCE:
+            raise ValueError(f"has {len(utterance)} characters, at most {MAX_UTTERANCE} are read")
+        return utterance
+
+    @field_validator("locale")
+    @classmethod
+    def _known_locale(cls, locale: str | None) -> str | None:
+        if locale is not None and (fault := locale_fault(locale)):
+            raise ValueError(fault)
+        return locale
+
+    def request(self, locale: str) -> Request:
+        """As the engine knows it, in the locale that the bundle calls this one."""
+        return Request(
+            utterance=self.utterance,
+            locale=locale,
+            user_id=self.user_id,
+            session_id=self.session_id,
+            at=self.at or datetime.now(UTC),
+            device=self.device,
+            asr_confidence=self.asr_confidence,
+            nbest=tuple(Alternative(h.text, h.score) for h in (self.nbest or ())[:MAX_NBEST]),
+            interpretation=self.interpretation.interpretation() if self.interpretation else None,
+            context=_text(self.context),
+            previous_turns=tuple(t.previous_turn() for t in (self.previous_turns or ())[-MAX_PREVIOUS_TURNS:]),
+            request_id=self.request_id or uuid4().hex,
+        )
+
+
+class BatchCall(_Tolerant):
+    """Body of ``POST /v1/rewrite:batch``."""
+
+    requests: list[RewriteCall] = Field(max_length=MAX_BATCH)
+
+
+class FeedbackCall(_Tolerant):
+    """Body of ``POST /v1/feedback``: what a user said of an answer; the same event twice counts once."""
+
+    event_id: Annotated[str, Strict()] = Field(min_length=1, max_length=200)
+    request_id: Annotated[str, Strict()] = Field(min_length=1, max_length=200)
+    feedback: Literal["positive", "negative"]
+    at: datetime | None = None
+
+    _at_utc = field_validator("at")(_utc)
+
+
+class MalformedCallError(Exception):
+    """A body that cannot be understood: the status to answer and each fault with its field."""
+
+    def __init__(self, status: int, faults: list[tuple[str, str]]) -> None:
+        self.status, self.faults = status, faults
+        super().__init__("; ".join(f"{field}: {message}" for field, message in faults))
+
+    def body(self) -> dict[str, Any]:
+        """The answer's body."""
+        return {"error": str(self), "faults": [{"field": field, "message": message} for field, message in self.faults]}
+
+
+_MESSAGES = {"missing": "is missing", "string_type": "is not a string", "model_type": "is not an object"}
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Name of a field within a body, e.g. ``nbest[0].score``."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.lstrip(".") or "body"
+
+
+def _fault(error: Any) -> tuple[str, str]:
+    message = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return _path(error["loc"]), message[0].lower() + message[1:]
+
+
+Call = TypeVar("Call", bound=BaseModel)
+
+
+def parse_call(kind: type[Call], body: bytes) -> Call:
+    """The call in a request's body.
+
+    Raises
+    ------
+    MalformedCallError
+        400 for what is not JSON, 422 with every faulty field otherwise.
+    """
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+    if faults[0]["type"] == "json_invalid":
+        raise MalformedCallError(400, [("body", "is not JSON" + faults[0]["msg"].removeprefix("Invalid JSON"))])
+    raise MalformedCallError(422, [_fault(fault) for fault in faults[:20]])

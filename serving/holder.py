@@ -1,0 +1,200 @@
+"""The bundle in service: verified before it is loaded, replaced without a pause, kept when the next one is bad."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rewriter.bundle import layout
+from rewriter.bundle.controls import Controls
+from rewriter.bundle.verify import require_whole
+from rewriter.decision.engine import Engine
+from rewriter.decision.request import Request
+from rewriter.errors import RewriterError
+from schemas.table import ContractError
+from serving.experiment import Experiment
+from serving.locales import canonical_locale
+
+_LOGGER = logging.getLogger("rewriter.serving")
+POLL_S = 0.5
+_DEFAULT_LOCALE = "en-US"
+_Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One bundle in memory."""
+
+    version: str
+    engine: Engine
+    experiment: Experiment
+    locales: Mapping[str, str]  # canonical spelling -> the bundle's own
+    default_locale: str
+
+    def locale_of(self, tag: str | None) -> str:
+        """The bundle's spelling of a tag; the tag itself where the bundle has no data for it."""
+        if tag is None:
+            return self.default_locale
+        canonical = canonical_locale(tag)
+        return self.locales.get(canonical, canonical)
+
+    def has(self, locale: str) -> bool:
+        """Whether pairs or indexes hold anything in this locale; a bundle that holds nothing at all has every locale."""
+        return not self.locales or locale in self.locales.values()
+
+
+def load_bundle(bundle: Path, threads: int = 1) -> Loaded:
+    """Verify a bundle, load it, and ask it one request, so that what is broken shows before it serves.
+
+    Raises
+    ------
+    RewriterError, ContractError
+        Naming every fault.
+    """
+    require_whole(bundle, whole=False)
+    manifest = layout.read_manifest(bundle)
+    counts: dict[str, int] = manifest["metrics"].get("locales", {})
+    default = max(sorted(counts), key=counts.__getitem__, default=_DEFAULT_LOCALE)
+    engine = Engine.load(bundle, threads)
+    try:
+        engine.decide(Request("warm up", default, at=datetime.now(UTC)), Controls())
+    except BaseException:
+        engine.close()
+        raise
+    spellings = {canonical_locale(locale): locale for locale in counts}
+    return Loaded(bundle.name, engine, Experiment.of(manifest["settings"]), spellings, default)
+
+
+class _Shared:
+    """A loaded bundle with its users counted; the engine closes when it is retired and the last one leaves."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded, self._users, self._retired, self._lock = loaded, 0, False, threading.Lock()
+
+    def enter(self) -> bool:
+        with self._lock:
+            if self._retired:
+                return False
+            self._users += 1
+            return True
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            done = self._retired and self._users == 0
+        if done:
+            self.loaded.engine.close()
+
+    def retire(self) -> None:
+        with self._lock:
+            self._retired = True
+            done = self._users == 0
+        if done:
+            self.loaded.engine.close()
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+class Holder:
+    """Serves the current bundle and follows ``CURRENT`` and the controls of its folder.
+
+    Attributes
+    ----------
+    controls
+        The stop controls as last read.
+    faults
+        What kept the last change from being taken over: name of the file or version -> fault. Empty when all is well.
+    """
+
+    def __init__(self, bundles: Path, threads: int = 1) -> None:
+        """Load the current bundle.
+
+        Raises
+        ------
+        RewriterError, ContractError
+            If there is none, or it is damaged.
+        """
+        self.bundles, self.faults, self._threads = bundles, dict[str, str](), threads
+        self._changing, self._stop = threading.Lock(), threading.Event()
+        self._seen_current, self._seen_controls = _stamp(bundles / layout.CURRENT), _stamp(bundles / layout.CONTROLS)
+        self.controls = Controls.read(bundles)
+        self._shared = _Shared(load_bundle(layout.current(bundles), threads))
+        self._thread = threading.Thread(target=self._watch, name="bundle-watch", daemon=True)
+
+    @property
+    def version(self) -> str:
+        """Version in service."""
+        return self._shared.loaded.version
+
+    @contextmanager
+    def lease(self) -> Iterator[Loaded]:
+        """The bundle in service, which stays open until the block ends, whatever is swapped meanwhile."""
+        shared = self._shared
+        while not shared.enter():
+            shared = self._shared
+        try:
+            yield shared.loaded
+        finally:
+            shared.leave()
+
+    def start(self) -> None:
+        """Begin to follow the folder."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following, and close the engine once nobody uses it."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._shared.retire()
+
+    def refresh(self) -> None:
+        """Take over what changed in the folder since the last look."""
+        with self._changing:
+            controls = _stamp(self.bundles / layout.CONTROLS)
+            if controls != self._seen_controls:
+                self._seen_controls = controls
+                self._attempt(layout.CONTROLS, self._read_controls)
+            current = _stamp(self.bundles / layout.CURRENT)
+            if current != self._seen_current:
+                self._seen_current = current
+                self._attempt(layout.CURRENT, self._load_current)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL_S):
+            self.refresh()
+
+    def _attempt(self, what: str, change: Any) -> None:
+        """Make a change, or stay as before and keep the fault; whatever is wrong with new files, the old ones serve."""
+        try:
+            change()
+            self.faults.pop(what, None)
+        except (RewriterError, ContractError, OSError) as error:
+            self.faults[what] = str(error)
+            _LOGGER.error("%s not taken over, %s stays in service: %s", what, self.version, error)
+        except Exception as error:
+            self.faults[what] = f"{type(error).__name__}: {error}"
+            _LOGGER.exception("%s not taken over, %s stays in service", what, self.version)
+
+    def _read_controls(self) -> None:
+        self.controls = Controls.read(self.bundles)
+
+    def _load_current(self) -> None:
+        bundle = layout.current(self.bundles)
+        if bundle.name == self.version:
+            return
+        old, self._shared = self._shared, _Shared(load_bundle(bundle, self._threads))
+        old.retire()
+        _LOGGER.info("bundle %s replaces %s", bundle.name, old.loaded.version)

@@ -1,0 +1,207 @@
+"""Answers requests from the bundle in service, and never breaks its caller: what fails answers "no rewrite"."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from rewriter.decision.candidate import Candidate
+from rewriter.decision.decision import Decision, no_rewrite
+from rewriter.decision.request import Request
+from serving.calls import RewriteCall
+from serving.decision_writer import DecisionWriter
+from serving.experiment import Assignment
+from serving.holder import Holder
+from serving.metrics import Metrics
+
+_LOGGER = logging.getLogger("rewriter.serving")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What protects the service and its callers.
+
+    Attributes
+    ----------
+    workers
+        Threads that decide; one ONNX Runtime thread each.
+    max_in_flight
+        Requests decided or waiting at once; more are answered at once with "overload".
+    deadline_ms
+        Time to answer where the caller sets none; also the most a caller may set.
+    """
+
+    workers: int = 2
+    max_in_flight: int = 64
+    deadline_ms: float = 1000.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decision with what it was made from."""
+
+    decision: Decision
+    request: Request
+    version: str
+    assignment: Assignment
+    failure: str = ""  # deadline, overload or failure
+
+
+class RewriteService:
+    """Decides in a few threads, so that a slow or stuck request delays no other answer and no health check."""
+
+    def __init__(self, holder: Holder, log: DecisionWriter, metrics: Metrics, limits: Limits) -> None:
+        self.holder, self._log, self._metrics, self._limits = holder, log, metrics, limits
+        self._pool = ThreadPoolExecutor(limits.workers, thread_name_prefix="decide")
+        self._in_flight, self._reported = 0, set[str]()
+
+    async def answer(self, call: RewriteCall) -> dict[str, Any]:
+        """The answer's body: a rewrite, or none with the reason. Raises nothing."""
+        began = time.perf_counter()
+        try:
+            outcome = await self._outcome(call)
+            return self._finish(call, outcome, 1e3 * (time.perf_counter() - began))
+        except Exception as error:  # noqa: BLE001 - the caller's request must go on, whatever is wrong here
+            return self._apology(call, self._explain(error))
+
+    def close(self) -> None:
+        """Finish what is being decided, and stop."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _outcome(self, call: RewriteCall) -> Outcome:
+        allowed_ms = min(
+            call.deadline_ms if call.deadline_ms is not None else self._limits.deadline_ms, self._limits.deadline_ms
+        )
+        deadline = time.monotonic() + allowed_ms / 1e3
+        if self._in_flight >= self._limits.max_in_flight:
+            return self._failed(call, "overload", f"overload: {self._in_flight} requests in flight")
+        self._in_flight += 1
+        future = self._pool.submit(self._decide, call, deadline)
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._left, done))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), allowed_ms / 1e3)
+        except TimeoutError:
+            return self._failed(call, "deadline", f"deadline: no decision within {allowed_ms:g} ms")
+
+    def _left(self, _: Future[Outcome]) -> None:
+        self._in_flight -= 1
+
+    def _decide(self, call: RewriteCall, deadline: float) -> Outcome:
+        """One decision, in a thread of the pool."""
+        with self.holder.lease() as loaded:
+            request = call.request(loaded.locale_of(call.locale))
+            failure = ""
+            try:
+                decision = loaded.engine.decide(request, self.holder.controls, deadline)
+            except Exception as error:  # noqa: BLE001 - fail open: a broken part must not break the request
+                decision, failure = no_rewrite(self._explain(error)), "failure"
+            if decision.rewrite is None and not failure and not loaded.has(request.locale):
+                decision = no_rewrite(f"no bundle data for locale {request.locale}")
+            unit = request.user_id or request.session_id or request.request_id or ""
+            assignment = loaded.experiment.assign(unit, decision.rewrite_id)
+            return Outcome(decision, request, loaded.version, assignment, failure)
+
+    def _failed(self, call: RewriteCall, failure: str, reason: str) -> Outcome:
+        with self.holder.lease() as loaded:
+            request = call.request(loaded.locale_of(call.locale))
+            return Outcome(no_rewrite(reason), request, loaded.version, Assignment("treatment", 1.0), failure)
+
+    def _explain(self, error: Exception) -> str:
+        """Which part failed, without the caller's data; the whole story goes to the log, once a kind."""
+        frames = traceback.extract_tb(error.__traceback__)
+        part = next((_module(f.filename) for f in reversed(frames) if _module(f.filename)), "the service")
+        kind = f"{part} raised {type(error).__name__}"
+        if kind not in self._reported:
+            self._reported.add(kind)
+            _LOGGER.error("failing open: %s (further ones are only counted)", kind, exc_info=error)
+        return f"failed open: {kind}"
+
+    def _apology(self, call: RewriteCall, reason: str) -> dict[str, Any]:
+        self._metrics.failed("failure")
+        body = {"request_id": call.request_id or uuid4().hex, "utterance": call.utterance, "rewrite": None, "source": "none"}
+        return body | {"rewrite_id": None, "probability": None, "reason": reason, "bundle_version": self.holder.version}
+
+    def _finish(self, call: RewriteCall, outcome: Outcome, total_ms: float) -> dict[str, Any]:
+        """Count, log and spell an outcome."""
+        if outcome.failure:
+            self._metrics.failed(outcome.failure)
+        self._metrics.answered(outcome.decision.source, outcome.assignment.arm, total_ms / 1e3)
+        self._log.put(_log_row(outcome, total_ms))
+        return _body(outcome, total_ms, explain=bool(call.explain))
+
+
+def _module(filename: str) -> str:
+    """Dotted name of a file of this project's algorithms; empty for any other."""
+    parts = filename.replace("\\", "/").removesuffix(".py").split("/")
+    return ".".join(parts[len(parts) - 1 - parts[::-1].index("rewriter") :]) if "rewriter" in parts else ""
+
+
+def _log_row(outcome: Outcome, total_ms: float) -> dict[str, Any]:
+    """A row of `decisions`; what the experiment withheld is logged as what would have been served."""
+    decision, request = outcome.decision, outcome.request
+    return {
+        "request_id": request.request_id,
+        "at": request.at or datetime.now(UTC),
+        "user_id": request.user_id,
+        "session_id": request.session_id,
+        "locale": request.locale,
+        "utterance": request.utterance,
+        "rewrite": decision.rewrite,
+        "source": decision.source,
+        "rewrite_id": decision.rewrite_id,
+        "probability": decision.probability,
+        "reason": decision.reason,
+        "bundle_version": outcome.version,
+        "arm": outcome.assignment.arm,
+        "propensity": outcome.assignment.propensity,
+        "total_ms": round(total_ms, 3),
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "rewrite": candidate.utterance,
+        "layers": list(candidate.layers),
+        "probability": candidate.probability,
+        "refused": candidate.refused,
+        "bi_encoder": candidate.bi_encoder,
+        "cross_encoder": candidate.cross_encoder,
+        "features": dict(candidate.features),
+        "pair": asdict(candidate.pair) if candidate.pair is not None else None,
+    }
+
+
+def _served(outcome: Outcome) -> Mapping[str, Any]:
+    """What the caller may use: nothing, where the arm of the experiment withholds it."""
+    decision = outcome.decision
+    if decision.rewrite is not None and not outcome.assignment.serves:
+        reason = f"withheld by the experiment ({outcome.assignment.arm})"
+        return {"rewrite": None, "source": "none", "probability": None, "reason": reason}
+    return {
+        "rewrite": decision.rewrite,
+        "source": decision.source,
+        "probability": decision.probability,
+        "reason": decision.reason,
+    }
+
+
+def _body(outcome: Outcome, total_ms: float, *, explain: bool) -> dict[str, Any]:
+    body = {"request_id": outcome.request.request_id, "utterance": outcome.request.utterance, **_served(outcome)}
+    body |= {
+        "rewrite_id": outcome.decision.rewrite_id,
+        "bundle_version": outcome.version,
+        "experiment": outcome.assignment.body(),
+        "timings_ms": {**outcome.decision.timings_ms, "total": round(total_ms, 4)},
+    }
+    if explain:
+        body["candidates"] = [_candidate(c) for c in outcome.decision.candidates]
+    return body
