@@ -163,27 +163,32 @@ class Online:
         reason = f"{_origin(layer, best)}: it wins with probability {best.probability:.3f}, threshold {threshold:.3f}"
         return replace(serve(request, layer, best, reason), candidates=ranked)
 
+    def allowed(self, request: Request, known: Known) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+        """Retrieved candidates that no guard objects to, and those refused, with the reason."""
+        found = self._retriever.candidates(request, known) if self._retriever else ()
+        judged = [replace(c, refused=self._objection(request, known, c)) for c in found]
+        return tuple(c for c in judged if not c.refused), tuple(c for c in judged if c.refused)
+
     def judge(self, request: Request, known: Known) -> tuple[Candidate, ...]:
-        """All candidates ranked, each with the reason that turned it down, if one did."""
-        if self._retriever is None or self._ranker is None:
-            return ()
+        """All candidates, the likeliest first and the refused last, each with the reason that turned it down, if one did."""
         began = time.perf_counter()
-        found = self._retriever.candidates(request, known)
+        allowed, refused = self.allowed(request, known)
         retrieved = time.perf_counter()
-        ranked = self._ranker.rank(request, known, found)
+        ranked = self._ranker.rank(request, known, allowed) if self._ranker and not is_late(known) else allowed
         known.timings_ms |= {"retrieve": 1e3 * (retrieved - began), "rank": 1e3 * (time.perf_counter() - retrieved)}
-        return tuple(replace(c, refused=self._refuse(request, known, c)) for c in ranked)
+        return (*(replace(c, refused=self._doubt(c)) for c in ranked), *refused)
 
     def _layer(self, candidate: Candidate) -> str:
         """The layer that serves a candidate: the first of its layers that is on and whose threshold it passes."""
         passed = (n for n in candidate.layers if self._gates[n].enabled and _passes(candidate, self._gates[n]))
         return next(passed, "")
 
-    def _refuse(self, request: Request, known: Known, candidate: Candidate) -> str:
+    def _objection(self, request: Request, known: Known, candidate: Candidate) -> str:
         if is_blocked(request, known, candidate.utterance):
             return "blocked by an analyst"
-        if fault := self._guards.refuse(request, candidate):
-            return fault
+        return self._guards.refuse(request, candidate)
+
+    def _doubt(self, candidate: Candidate) -> str:
         if self._layer(candidate):
             return ""
         on = [self._gates[n].threshold for n in candidate.layers if self._gates[n].enabled]

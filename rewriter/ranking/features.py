@@ -1,0 +1,205 @@
+"""Every feature of the ranker, declared once; training and serving compute them with the same code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewriter.decision.candidate import Candidate
+from rewriter.decision.known import Known
+from rewriter.decision.request import PreviousTurn, Request
+from rewriter.text import negations, normalise, numbers, similarity, sound_similarity, token_similarity
+
+_DAY_S = 86400.0
+_FAILED = ("no_result", "error", "fallback", "unsupported")
+
+
+@dataclass(frozen=True)
+class View:
+    """One candidate of one request, with what features look at more than once."""
+
+    request: Request
+    known: Known
+    candidate: Candidate
+    best_other: float
+    previous: PreviousTurn | None
+    previous_key: str
+
+    @property
+    def source(self) -> str:
+        """The normalised request."""
+        return self.request.key
+
+    @property
+    def target(self) -> str:
+        """The normalised candidate."""
+        return self.candidate.utterance
+
+    @cached_property
+    def interpretation(self) -> tuple[str | None, str | None]:
+        """Domain and intent of NLU's first look."""
+        first = self.request.interpretation
+        return (first.domain, first.intent) if first else (None, None)
+
+    @property
+    def history(self) -> tuple[int, int]:
+        """Successes and defects of the request's own wording, of everybody."""
+        entry = self.known.entry
+        return (entry.n_success, entry.n_defect) if entry else (0, 0)
+
+
+class Feature(NamedTuple):
+    """A named number about a candidate. Unknown is 0; where 0 could mean something, another feature says it is known."""
+
+    name: str
+    unit: str
+    doc: str
+    of: Callable[[View], float]
+
+
+def _agree(a: str | None, b: str | None) -> float:
+    """1 if both are known and equal, -1 if they differ, 0 if one is unknown."""
+    return 0.0 if a is None or b is None else 1.0 if a == b else -1.0
+
+
+def _shrunk(n_success: int, n_defect: int) -> float:
+    """Success rate with two imaginary turns, one of which failed."""
+    return (n_success + 1.0) / (n_success + n_defect + 2.0)
+
+
+def _candidate_success(v: View) -> float:
+    entry = v.candidate.entry or v.candidate.own
+    return _shrunk(entry.n_success, entry.n_defect) if entry else 0.0
+
+
+def _popularity(v: View) -> float:
+    said = sum(v.history)
+    return math.log1p(v.candidate.entry.n_success if v.candidate.entry else 0) - math.log1p(said)
+
+
+def _own_days(v: View) -> float:
+    own, at = v.candidate.own, v.request.at
+    if own is None or at is None:
+        return 0.0
+    return math.log1p(max(0.0, at.timestamp() - own.last_seen) / _DAY_S)
+
+
+def _own_share(v: View) -> float:
+    mine = v.known.personal.entries if v.known.personal else ()
+    total = sum(e.n_success for e in mine)
+    return v.candidate.own.n_success / total if v.candidate.own and total else 0.0
+
+
+def _failed(turn: PreviousTurn | None) -> float:
+    return float(turn is not None and (turn.response_status in _FAILED or bool(turn.barge_in)))
+
+
+def _numbers_differ(v: View) -> float:
+    return float(numbers(v.source) != numbers(v.target))
+
+
+def _score(name: str, doc: str, of: Callable[[View], float]) -> Feature:
+    return Feature(name, "0..1", doc, of)
+
+
+def _flag(name: str, doc: str, of: Callable[[View], object]) -> Feature:
+    return Feature(name, "0 or 1", doc, lambda v: float(bool(of(v))))
+
+
+def _lead(v: View) -> float:
+    return (v.candidate.bi_encoder or 0.0) - v.best_other
+
+
+def _words_more(v: View) -> float:
+    return float(len(v.target.split()) - len(v.source.split()))
+
+
+def _nlu_confidence(v: View) -> float:
+    first = v.request.interpretation
+    return (first.confidence or 0.0) if first else 0.0
+
+
+def _request_defect(v: View) -> float:
+    return 1.0 - _shrunk(*v.history) if v.known.entry else 0.0
+
+
+def _own_count(own: object) -> float:
+    return math.log1p(getattr(own, "n_success", 0))
+
+
+def _users(v: View) -> float:
+    return math.log1p(v.candidate.entry.n_users if v.candidate.entry else 0)
+
+
+def _like_previous(v: View, text: str) -> float:
+    return similarity(v.previous_key, text) if v.previous_key else 0.0
+
+
+def _failed_before(v: View) -> float:
+    return _failed(v.previous) * _like_previous(v, v.target)
+
+
+#: Features of both stages of the ranker, in the order of its coefficients.
+FEATURES: tuple[Feature, ...] = (
+    Feature("bi_encoder", "inner product", "bi-encoder score", lambda v: v.candidate.bi_encoder or 0.0),
+    Feature("bi_encoder_lead", "inner product", "its lead over the best other", _lead),
+    _score("characters", "edit similarity of the texts", lambda v: similarity(v.source, v.target)),
+    _score("words", "similarity of the sets of words", lambda v: token_similarity(v.source, v.target)),
+    _score("sound", "similarity of the Metaphone keys", lambda v: sound_similarity(v.source, v.target)),
+    Feature("words_more", "words", "words of the candidate more than of the request", _words_more),
+    Feature("n_words", "log words", "length of the request", lambda v: math.log1p(len(v.source.split()))),
+    _flag("asr_known", "the recogniser gave a confidence", lambda v: v.request.asr_confidence is not None),
+    _score("asr_confidence", "the recogniser's confidence", lambda v: v.request.asr_confidence or 0.0),
+    _flag("nlu_asked", "NLU had a first look", lambda v: v.request.interpretation is not None),
+    _flag("nlu_understood", "NLU's first look found an intent", lambda v: v.request.intent is not None),
+    _score("nlu_confidence", "NLU's confidence", _nlu_confidence),
+    _flag("request_known", "others said this wording with success", lambda v: v.known.entry is not None),
+    _score("request_defect", "defect rate of this wording, shrunk", _request_defect),
+    Feature("request_turns", "log turns", "how often this wording was said", lambda v: math.log1p(sum(v.history))),
+    Feature("request_own", "log turns", "this user's successes with this wording", lambda v: _own_count(v.known.own)),
+    _flag("candidate_known", "others said the candidate with success", lambda v: v.candidate.entry is not None),
+    _score("candidate_success", "success rate of the candidate, shrunk", _candidate_success),
+    Feature("candidate_users", "log users", "users who said the candidate", _users),
+    Feature("popularity", "log ratio", "successes of the candidate to turns of the request", _popularity),
+    _flag("is_personal", "in the user's own history", lambda v: v.candidate.own is not None),
+    Feature("own_count", "log turns", "this user's successes with the candidate", lambda v: _own_count(v.candidate.own)),
+    _score("own_share", "share of this user's successes", _own_share),
+    Feature("own_days", "log days", "since this user's last success with the candidate", _own_days),
+    Feature(
+        "domain", "-1, 0, 1", "domain differs, unknown, same", lambda v: _agree(v.interpretation[0], v.candidate.domain)
+    ),
+    Feature(
+        "intent", "-1, 0, 1", "intent differs, unknown, same", lambda v: _agree(v.interpretation[1], v.candidate.intent)
+    ),
+    _flag("in_nbest", "the recogniser heard it too", lambda v: v.candidate.rank is not None),
+    Feature("nbest_rank", "places", "place in the n-best, 0 = first or absent", lambda v: float(v.candidate.rank or 0)),
+    Feature("nbest_gap", "score", "n-best score of the first minus its own", lambda v: v.candidate.gap or 0.0),
+    _flag("numbers", "the numbers differ", _numbers_differ),
+    _flag("negations", "the negations differ", lambda v: negations(v.source) != negations(v.target)),
+    _flag("previous_failed", "the previous turn visibly failed", lambda v: _failed(v.previous)),
+    _score("repeat", "edit similarity to the previous request", lambda v: _like_previous(v, v.source)),
+    _score("failed_before", "the candidate's similarity to a previous request that failed", _failed_before),
+)
+#: The second stage adds the cross-encoder's logit.
+CROSS_ENCODER = Feature("cross_encoder", "logit", "cross-encoder score", lambda v: v.candidate.cross_encoder or 0.0)
+NAMES = tuple(f.name for f in FEATURES)
+
+
+def features_of(request: Request, known: Known, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """Features of the candidates of one request, (n, len(FEATURES)); those of one may depend on the others."""
+    previous = request.previous_turns[-1] if request.previous_turns else None
+    previous_key = normalise(previous.utterance) if previous else ""
+    best = sorted((c.bi_encoder or 0.0 for c in candidates), reverse=True)
+    out = np.zeros((len(candidates), len(FEATURES)))
+    for i, candidate in enumerate(candidates):
+        top = (candidate.bi_encoder or 0.0) >= best[0]
+        other = (best[1] if len(best) > 1 else 0.0) if top else best[0]
+        view = View(request, known, candidate, other, previous, previous_key)
+        out[i] = [feature.of(view) for feature in FEATURES]
+    return out

@@ -1,0 +1,71 @@
+"""What the log says about one candidate of one past request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rewriter.decision.candidate import Candidate
+from rewriter.evaluation.proxy import interpretation_key, proxy_outcome
+from rewriter.evaluation.win_loss import Outcome
+
+
+@dataclass(frozen=True)
+class Past:
+    """How one past request went.
+
+    Attributes
+    ----------
+    defective
+        Whether it failed.
+    own
+        Its interpretation (see `interpretation_key`); None if NLU understood nothing.
+    later, later_text
+        Interpretation and normalised text of its later successful rephrase; None and empty without one.
+    domain
+        Of the rephrase where there is one, else its own; the segment it is counted in.
+    """
+
+    defective: bool
+    own: str | None
+    later: str | None
+    later_text: str
+    domain: str
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it failed and a later rephrase succeeded."""
+        return self.defective and bool(self.later_text)
+
+
+def reading_of(candidate: Candidate) -> str | None:
+    """Interpretation that the indexes know for a candidate; None if they do not know the text."""
+    known = candidate.entry or candidate.own
+    return interpretation_key(known.domain, known.intent, known.slots) if known else None
+
+
+def outcome_of(past: Past, candidate: Candidate) -> Outcome:
+    """The proxy's verdict, in which texts count as well as interpretations.
+
+    The very words of the later rephrase win whatever NLU made of them. In place of a request that worked, words that
+    nobody is known to have said with success count as a loss: the log cannot show it, and it is the safer guess.
+    """
+    if past.is_resolved and candidate.utterance == past.later_text:
+        return Outcome.WIN
+    reading = reading_of(candidate)
+    if not past.defective and reading is None:
+        return Outcome.LOSS
+    return proxy_outcome(past.defective, past.own, past.later, reading)
+
+
+def label_of(past: Past, candidate: Candidate) -> int | None:
+    """1 if the rewrite wins, 0 if it does not, None if the log does not say.
+
+    Other than in win/loss, a candidate that is not what a failed request meant is a 0: the ranker must tell it from the
+    right one. Failures that nobody resolved, and rewrites that change nothing, teach nothing.
+    """
+    outcome = outcome_of(past, candidate)
+    if outcome is Outcome.WIN:
+        return 1
+    if outcome is Outcome.LOSS or (outcome is Outcome.UNDECIDED and past.is_resolved):
+        return 0
+    return None
