@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jobs.days import PARTS
 from rewriter.errors import RewriterError
 from schemas.table import ContractError
 
 Main = Callable[[Sequence[str] | None], Any]
+#: Parts of a log's days that a job can be told to read (`jobs.days`).
+PARTS = ("all", "fit", "rank", "evaluate")
 CALLER_ERRORS = (RewriterError, ContractError)
 
 

@@ -10,8 +10,6 @@ from pyspark.sql import functions as F
 
 from rewriter.errors import RewriterError
 
-PARTS = ("all", "fit", "rank", "evaluate")
-
 
 @dataclass(frozen=True)
 class Days:
@@ -57,6 +55,6 @@ def days_of(frame: DataFrame) -> list[str]:
 
 
 def select_days(frame: DataFrame, part: str, heldout_share: float) -> DataFrame:
-    """Rows of one part (see `PARTS`) of the log's days; the column ``day`` decides."""
+    """Rows of one part (see `jobs.command.PARTS`) of the log's days; the column ``day`` decides."""
     days = split_days(days_of(frame), heldout_share)
     return frame if part == "all" else frame.where(F.col("day").isin(list(getattr(days, part))))
