@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,55 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BertModel(config).save_pretrained(folder)
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
     return folder
+
+
+@pytest.fixture(scope="session")
+def pair() -> Callable[..., dict[str, Any]]:
+    """One row of `rewrite_pairs`, with overrides."""
+    seen = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    base = {
+        "locale": "en-US",
+        "source": "play beet it",
+        "rewrite": "play beat it",
+        "p_success_source": 0.1,
+        "p_success_rewrite": 0.9,
+        "lift": 0.8,
+        "lift_lower": 0.7,
+        "share": 0.8,
+        "support_users": 20,
+        "support_sessions": 30,
+        "support_days": 5,
+        "certified": True,
+        "status": "active",
+        "reason": "20 users",
+        "model_version": "m1",
+        "first_seen": seen,
+        "last_seen": seen,
+        "domain": "music",
+        "intent": "play_song",
+    }
+    return lambda **overrides: base | overrides
+
+
+@pytest.fixture(scope="session")
+def publish_pairs() -> Callable[..., Path]:
+    """Publish rows of `rewrite_pairs` as a bundle without models, the experiment off; returns the bundle's folder."""
+    import pyarrow as pa
+
+    from rewriter.bundle.controls import Controls
+    from rewriter.bundle.pairs import bundle_pairs
+    from rewriter.bundle.write import Parts, publish
+    from schemas.tables import REWRITE_PAIRS
+
+    def publish_rows(bundles: Path, *rows: dict[str, Any], control: float = 0.0, holdout: float = 0.0, **parts: Any) -> Path:
+        controls = Controls.read(bundles)
+        pairs = bundle_pairs(pa.Table.from_pylist(list(rows), schema=REWRITE_PAIRS.schema), controls, approval=False)
+        locales = dict.fromkeys(pairs["locale"].to_pylist(), 1)
+        given = {
+            "settings": {"experiment": {"control": control, "holdout": holdout}},
+            "data_days": ("2026-01-01", "2026-01-02"),
+            "metrics": {"locales": locales, "pairs": {"active": len(rows)}},
+        }
+        return publish(bundles, Parts(pairs=pairs, **(given | parts)), controls)[0]
+
+    return publish_rows

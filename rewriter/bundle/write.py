@@ -103,17 +103,21 @@ def _sync_below(folder: Path) -> None:
         sync_folder(path)
 
 
+def _sweep(bundles: Path) -> None:
+    for leftover in bundles.glob(f"{_WRITING}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 @contextmanager
 def _beside(bundles: Path) -> Iterator[Path]:
     """A folder to write into, which vanishes unless it was renamed; what a killed writer left is removed first."""
-    for leftover in bundles.glob(f"{_WRITING}*"):
-        shutil.rmtree(leftover)
+    _sweep(bundles)
     folder = bundles / f"{_WRITING}bundle"
     folder.mkdir()
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _sweep(bundles)
 
 
 def _name(bundles: Path, folder: Path, version: str) -> Path:

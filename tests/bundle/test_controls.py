@@ -1,0 +1,80 @@
+"""The journal of operators: the last word counts, torn lines do not, broken ones are named."""
+
+import pytest
+
+from rewriter.bundle.controls import Controls, pair_key, record
+from rewriter.bundle.layout import CONTROLS
+from rewriter.errors import RewriterError
+
+
+def say(bundles, action, source="play beet it", rewrite="play beat it", locale="*", reason="wrong song"):
+    record(bundles, {"action": action, "source": source, "rewrite": rewrite, "locale": locale, "reason": reason})
+
+
+def test_a_folder_without_a_journal_has_no_controls(tmp_path):
+    assert Controls.read(tmp_path) == Controls()
+
+
+def test_a_pair_blocked_everywhere_is_blocked_in_each_locale_and_no_other_pair_is(tmp_path):
+    say(tmp_path, "block")
+    controls = Controls.read(tmp_path)
+    assert ("en-US", "play beet it", "play beat it") in controls.blocked
+    assert ("de-DE", "play beet it", "play beat it") in controls.blocked
+    assert ("en-US", "play beet it", "play beat") not in controls.blocked
+    assert ("en-US", "play beat it", "play beet it") not in controls.blocked
+    assert controls.reason("en-US", "play beet it", "play beat it") == "wrong song"
+
+
+def test_a_pair_blocked_in_one_locale_is_blocked_there_alone(tmp_path):
+    say(tmp_path, "block", locale="en-GB")
+    controls = Controls.read(tmp_path)
+    assert controls.is_blocked("en-GB", "play beet it", "play beat it")
+    assert not controls.is_blocked("en-US", "play beet it", "play beat it")
+
+
+def test_wording_is_normalised_so_that_capitals_and_signs_do_not_matter():
+    assert pair_key("Play BEET it!", " play  beat-it", "en-US") == ("en-US", "play beet it", "play beat it")
+
+
+@pytest.mark.parametrize(
+    ("actions", "blocked", "approved"),
+    [
+        (["block"], True, False),
+        (["approve"], False, True),
+        (["approve", "block"], True, False),
+        (["block", "unblock"], False, False),
+        (["block", "unblock", "approve"], False, True),
+        (["block", "unblock", "block"], True, False),
+    ],
+)
+def test_the_last_word_on_a_pair_counts(actions, blocked, approved, tmp_path):
+    for action in actions:
+        say(tmp_path, action)
+    controls = Controls.read(tmp_path)
+    key = ("en-US", "play beet it", "play beat it")
+    assert (controls.is_blocked(*key), controls.is_approved(*key)) == (blocked, approved)
+
+
+def test_a_block_everywhere_beats_an_approval_in_one_locale(tmp_path):
+    say(tmp_path, "block")
+    say(tmp_path, "approve", locale="en-US")
+    assert not Controls.read(tmp_path).is_approved("en-US", "play beet it", "play beat it")
+
+
+def test_a_torn_last_line_is_ignored_and_dropped_by_the_next_entry(tmp_path):
+    say(tmp_path, "block")
+    with (tmp_path / CONTROLS).open("ab") as file:
+        file.write(b'{"action": "unblo')
+    assert Controls.read(tmp_path).is_blocked("en-US", "play beet it", "play beat it")
+    say(tmp_path, "block", source="other")
+    assert len(Controls.read(tmp_path).blocked) == 2
+
+
+def test_every_broken_line_is_named_at_once(tmp_path):
+    say(tmp_path, "block")
+    with (tmp_path / CONTROLS).open("ab") as file:
+        file.write(b'nonsense\n{"action": "explode"}\n{"action": "block", "source": 3}\n')
+    with pytest.raises(
+        RewriterError, match=r"line 2: not JSON; line 3: no action .* line 4: locale is not text; .*source is"
+    ):
+        Controls.read(tmp_path)
