@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.terminal import TerminalParser, terminal_parser
+from jobs.command import Parser
+from jobs.terminal import terminal_parser
 from rewriter.bundle import layout
 from rewriter.bundle.controls import EVERYWHERE, Controls, PairKey, pair_key, record
 from rewriter.bundle.pairs import read_pairs
@@ -44,7 +45,7 @@ def _show(decision: Decision, version: str) -> None:
 def rewrite(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Decide on one request, as the service would with no experiment, and say why."""
     example = '"play beet it" --bundles warehouse/bundles --user u1'
-    parser = terminal_parser("rewrite", (rewrite.__doc__ or ""), example)
+    parser = terminal_parser("rewrite", rewrite.__doc__, example)
     parser.add_argument("text", help="the request")
     parser.add_argument("--user", help="whose own history to look at")
     parser.add_argument("--locale", help="default: the locale the bundle knows best")
@@ -71,8 +72,8 @@ def rewrite(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return shown
 
 
-def _pair_parser(name: str, description: str | None, example: str) -> TerminalParser:
-    parser = terminal_parser(name, description or "", example)
+def _pair_parser(name: str, description: str | None, example: str) -> Parser:
+    parser = terminal_parser(name, description, example)
     parser.add_argument("source", help="the request")
     parser.add_argument("rewrite", help="what it is rewritten to")
     parser.add_argument("--locale", help="default: every locale")
@@ -80,7 +81,7 @@ def _pair_parser(name: str, description: str | None, example: str) -> TerminalPa
     return parser
 
 
-def _key(parser: TerminalParser, source: str, rewrite_to: str, locale: str | None) -> PairKey:
+def _key(parser: Parser, source: str, rewrite_to: str, locale: str | None) -> PairKey:
     key = pair_key(source, rewrite_to, locale)
     if not key[1] or not key[2]:
         parser.error("source and rewrite need a word each")
@@ -152,7 +153,7 @@ def _line(folder: Path, version: str, mark: str, *, whole: bool) -> tuple[str, l
 
 def bundles(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """List the published versions; `*` marks the current one."""
-    parser = terminal_parser("bundles", bundles.__doc__ or "", "--bundles warehouse/bundles --verify")
+    parser = terminal_parser("bundles", bundles.__doc__, "--bundles warehouse/bundles --verify")
     parser.add_argument("--verify", action="store_true", help="read every byte and compare it with the manifest")
     parser.add_argument("--activate", metavar="VERSION", help="make this version current")
     args = parser.parse_args(argv)
@@ -175,7 +176,7 @@ def rollback(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
     The version that is left stays out when the same content is published again, until `rewriter bundles --activate`.
     """
-    parser = terminal_parser("rollback", rollback.__doc__ or "", "--bundles warehouse/bundles")
+    parser = terminal_parser("rollback", rollback.__doc__, "--bundles warehouse/bundles")
     parser.add_argument("--reason", default="", help="kept beside the decision")
     args = parser.parse_args(argv)
     folder = _require_bundles(args.bundles)

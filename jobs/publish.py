@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from jobs.terminal import TerminalParser, run_terminal
+from jobs.command import Parser, run_main
 from rewriter.bundle import layout
 from rewriter.bundle.controls import Controls
 from rewriter.bundle.pairs import bundle_pairs, read_pairs
@@ -52,7 +52,7 @@ _ASKED_AT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = TerminalParser(
+    parser = Parser(
         prog="rewriter publish",
         description=(__doc__ or "").strip(),
         epilog="example: rewriter publish --bundles warehouse/bundles",
@@ -224,4 +224,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_terminal(main)
+    run_main(main)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import uvicorn
 
-from jobs.terminal import TerminalParser, run_terminal, terminal_parser
+from jobs.command import Parser, run_main
+from jobs.terminal import terminal_parser
 from rewriter.errors import RewriterError
 from serving.app import create_app
 from serving.holder import Holder
@@ -20,9 +21,9 @@ from serving.service import Limits
 _DRAIN_S = 10
 
 
-def _parser() -> TerminalParser:
+def _parser() -> Parser:
     limits = Limits()
-    parser = terminal_parser("serve", (__doc__ or "").strip(), "--bundles warehouse/bundles --port 8080")
+    parser = terminal_parser("serve", __doc__, "--bundles warehouse/bundles --port 8080")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     parser.add_argument("--port", type=int, default=8080, help="port; 0 takes a free one (default 8080)")
     parser.add_argument("--decisions", type=Path, help="folder of the decision log (default: decisions beside the bundles)")
@@ -88,4 +89,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run_terminal(main)
+    run_main(main)
