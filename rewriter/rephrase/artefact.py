@@ -1,0 +1,63 @@
+"""The folder of a trained rephrase model: graph, weights, tokenizer, decision and a card for people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+
+from rewriter.bert.onnx import example_batch, export_int8
+from rewriter.bert.pretrained import file_sha256
+from rewriter.rephrase.calibration import Calibration
+from rewriter.rephrase.decision import RephraseDecision
+from rewriter.rephrase.markers import NAMES
+from rewriter.rephrase.model import SpanModel
+from rewriter.rephrase.train import Judged
+from rewriter.settings import Settings
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OUTPUTS = ("start_logits", "end_logits")
+
+
+def write_model(model: SpanModel, tokenizer: Tokenizer, settings: Settings, folder: Path) -> None:
+    """Write weights, int8 graph, configuration and tokenizer, and a decision that is not calibrated yet."""
+    tokenizer.save(str(folder / "tokenizer.json"))
+    weights = {name: tensor.contiguous() for name, tensor in sorted(model.state_dict().items())}
+    save_file({name: tensor.to(torch.float32) for name, tensor in weights.items()}, str(folder / "model.safetensors"))
+    config = model.encoder.config.to_dict()
+    config["rephrase_markers"] = list(NAMES)
+    config.pop("_name_or_path", None)
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True, default=str) + "\n", "utf-8")
+    export_int8(model, example_batch(len(INPUTS)), INPUTS, OUTPUTS, folder / "model.onnx")
+    _decision(0.5, Calibration(1.0, 0.0), 0.0, settings, "uncalibrated").write(folder)
+
+
+def _decision(
+    threshold: float, calibration: Calibration, skipped: float, settings: Settings, version: str
+) -> RephraseDecision:
+    rephrase = settings.rephrase
+    return RephraseDecision(
+        threshold=round(threshold, 6),
+        temperature=round(calibration.temperature, 6),
+        null_bias=round(calibration.null_bias, 6),
+        skipped_probability=round(skipped, 6),
+        window_turns=rephrase.window_turns,
+        max_length=rephrase.max_length,
+        model_version=version,
+    )
+
+
+def write_decision(judged: Judged, settings: Settings, folder: Path) -> RephraseDecision:
+    """Write ``decision.json`` of a model judged on held-out labels; its version is a digest of weights and decision."""
+    made = _decision(judged.threshold, judged.calibration, judged.skipped_probability, settings, "")
+    digest = hashlib.sha256(json.dumps(asdict(made), sort_keys=True).encode())
+    digest.update(file_sha256(folder / "model.safetensors").encode())
+    version = f"rephrase-{digest.hexdigest()[:12]}"
+    decision = _decision(judged.threshold, judged.calibration, judged.skipped_probability, settings, version)
+    decision.write(folder)
+    return decision

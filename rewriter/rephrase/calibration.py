@@ -1,0 +1,85 @@
+"""Calibration of span scores on held-out weak labels, and the threshold that decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from rewriter.rephrase.decode import probabilities
+from rewriter.rephrase.log import Bools, Floats
+
+#: Weight of precision against recall in the choice of the threshold: 1 is F1, 0.5 counts precision twice.
+BETA = 1.0
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``(scores + null_bias at none) / temperature`` makes the model's probabilities those of the labels."""
+
+    temperature: float
+    null_bias: float
+
+
+def cross_entropy(chances: Floats, probability: Floats, right: Bools) -> float:
+    """Mean loss of m rows: a rephrase with ``probability`` that may be any turn marked right, none otherwise."""
+    found = (chances[:, 1:] * right).sum(axis=1)
+    loss = probability * np.log(found + _TINY) + (1.0 - probability) * np.log(chances[:, 0] + _TINY)
+    return float(-loss.mean())
+
+
+def calibrate(scores: Floats, probability: Floats, right: Bools, fit_bias: bool = True) -> Calibration:
+    """Temperature and bias of least cross-entropy on held-out labels; 1 and 0 where there are no labels.
+
+    The bias makes up for training on a sample richer in rephrases than the log (Guo et al. 2017 fit the temperature alone).
+
+    Parameters
+    ----------
+    scores
+        From `rewriter.rephrase.decode.span_scores`, (m, 1 + w).
+    probability, right
+        From `rewriter.rephrase.weak_labels.WeakLabels`, (m,) and (m, w).
+    """
+    if not len(scores):
+        return Calibration(1.0, 0.0)
+
+    def loss(x: NDArray[np.float64]) -> float:
+        bias = float(x[1]) if fit_bias else 0.0
+        return cross_entropy(probabilities(scores, float(np.exp(x[0])), bias), probability, right)
+
+    found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-7, "maxiter": 400})
+    temperature = float(np.clip(np.exp(found.x[0]), 0.05, 20.0))
+    return Calibration(temperature, float(np.clip(found.x[1], -20.0, 20.0)) if fit_bias else 0.0)
+
+
+def expected_f(predicted: Floats, gain: Floats, total: float, beta: float = BETA) -> tuple[Floats, Floats]:
+    """Every threshold, falling, and the F-score expected at it.
+
+    Parameters
+    ----------
+    predicted
+        Probability given to the best turn of each row, (m,).
+    gain
+        Chance, by the labels, that this turn is a true rephrase, (m,).
+    total
+        Expected number of true rephrases, found or not.
+    """
+    order = np.argsort(-predicted, kind="stable")
+    values = predicted[order]
+    ends = np.flatnonzero(np.append(values[1:] != values[:-1], True)) if len(values) else np.zeros(0, np.int64)
+    true = np.cumsum(gain[order])[ends]
+    square = beta * beta
+    return values[ends], (1 + square) * true / np.maximum(ends + 1 + square * total, _TINY)
+
+
+def best_threshold(predicted: Floats, gain: Floats, total: float, beta: float = BETA) -> tuple[float, float]:
+    """The threshold of the best expected F-score, and that score; 0.5 and 0 where nothing can be found."""
+    thresholds, f = expected_f(predicted, gain, total, beta)
+    if not len(f) or f.max() <= 0.0:
+        return 0.5, 0.0
+    best = int(np.argmax(f))
+    below = float(thresholds[best + 1]) if best + 1 < len(thresholds) else 0.0
+    return (float(thresholds[best]) + below) / 2, float(f[best])

@@ -1,0 +1,97 @@
+"""The card of a rephrase model: what it was made from, how good it is, and what it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rewriter.rephrase.decision import RephraseDecision
+from rewriter.rephrase.weak_labels import FAR_BELOW, FINE_BELOW, KINDS
+from rewriter.settings import Settings
+
+_RULES = {
+    "rephrase": "failed, and a later turn in the window is close: more likely than not",
+    "repeat_after_success": "fine, and said again: wanted once more",
+    "slot_changed": "fine, and said again with another value",
+    "next_goal_same_domain": "fine, and another request to the same domain",
+    "next_goal": "fine, and something else",
+    "answer": "failed, the assistant asked something, and nothing later is close",
+    "moved_on": "failed, and nothing later is close",
+    "unsure": "the rules do not decide; kept with its probability",
+}
+
+_TEXT = """# Rephrase model {version}
+
+Says which of the next {window} user turns, if any, says a failed request again. A BERT encoder with start and end heads,
+fine-tuned on weak labels from the log itself; no person labelled anything.
+
+## Data
+
+Days {first} to {last} ({n_days} days with turns). Trained on {n_examples:,} of the labelled requests of all but the days
+{held}; those held-out days gave the calibration and the threshold.{same}
+
+## Rules
+
+A request has a rephrase with probability `defect x closeness`, where closeness is a logistic in the similarity of wording,
+sound, recogniser alternatives or interpretation, a half at {weak}. Requests with a defect probability below {fine} or with
+nothing closer than {far} have none.
+
+| rule | meaning | labels |
+|---|---|---|
+{rules}
+
+## Figures on the held-out days, against the weak labels
+
+These say how well the rules were learnt, not how often they are right; only labels by people can say that.
+
+| figure | value |
+|---|---|
+{metrics}
+
+Threshold {threshold:.3f} (best expected F1), temperature {temperature:.3f}, null bias {bias:.3f}. Requests that the model is
+not run for get probability {skipped:.4f}.
+
+## Limits
+
+- A rephrase in entirely other words is found only where the interpretation or the recogniser's alternatives give it away:
+  the rules that taught the model cannot see it.
+- A failure that the log does not show (a wrong answer taken for a right one) is mostly missed.
+- The window ends after {window} turns or {gap:g} s of silence.
+- Probabilities are calibrated against weak labels; where the defect probabilities are off, these are too.
+"""
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def model_card(
+    decision: RephraseDecision,
+    settings: Settings,
+    *,
+    days: Sequence[str],
+    held: Sequence[str],
+    n_examples: int,
+    counts: Mapping[str, int],
+    metrics: Mapping[str, float],
+) -> str:
+    """Markdown for people: days, rules with their counts, figures and limits."""
+    return _TEXT.format(
+        version=decision.model_version,
+        window=decision.window_turns,
+        first=min(days),
+        last=max(days),
+        n_days=len(days),
+        n_examples=n_examples,
+        held=", ".join(held) if held else "(none)",
+        same="" if held else " With one day of log there is nothing to hold out: the figures flatter.",
+        weak=settings.rephrase.weak_similarity,
+        fine=FINE_BELOW,
+        far=FAR_BELOW,
+        rules=_table([(f"`{name}`", _RULES[name], f"{counts[name]:,}") for name in KINDS]),
+        metrics=_table([(name.replace("_", " "), f"{value:.4g}") for name, value in metrics.items()]),
+        threshold=decision.threshold,
+        temperature=decision.temperature,
+        bias=decision.null_bias,
+        skipped=decision.skipped_probability,
+        gap=settings.sessions.max_gap_s,
+    )

@@ -1,0 +1,63 @@
+"""What turns the span model's scores into an answer: calibration, threshold and the version of all of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rewriter.errors import RewriterError
+from rewriter.rephrase.calibration import Calibration
+
+
+@dataclass(frozen=True)
+class RephraseDecision:
+    """Contents of ``decision.json``.
+
+    Attributes
+    ----------
+    threshold
+        A rephrase counts from this probability on.
+    temperature, null_bias
+        Of the calibration.
+    skipped_probability
+        Given to the closest later turn of a request for which the model is not run.
+    window_turns, max_length
+        What the model was trained with.
+    model_version
+        Names weights and decision together.
+    """
+
+    threshold: float
+    temperature: float
+    null_bias: float
+    skipped_probability: float
+    window_turns: int
+    max_length: int
+    model_version: str
+
+    @property
+    def calibration(self) -> Calibration:
+        """Temperature and null bias."""
+        return Calibration(self.temperature, self.null_bias)
+
+    def write(self, folder: Path) -> None:
+        """Write ``decision.json``."""
+        (folder / "decision.json").write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def read_decision(folder: str | Path) -> RephraseDecision:
+    """The ``decision.json`` of a rephrase model.
+
+    Raises
+    ------
+    RewriterError
+        If it is missing or not what `RephraseDecision.write` writes.
+    """
+    file = Path(folder) / "decision.json"
+    try:
+        return RephraseDecision(**json.loads(file.read_text("utf-8")))
+    except OSError as error:
+        raise RewriterError(f"rephrase model {folder}: no readable decision.json ({error.strerror})") from error
+    except (ValueError, TypeError) as error:
+        raise RewriterError(f"{file}: not the decision of a rephrase model ({error})") from error

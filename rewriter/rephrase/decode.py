@@ -1,0 +1,51 @@
+"""From start and end logits to the best user turn and its probability: only whole user turns or none are legal."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rewriter.rephrase.log import Floats, Ints
+
+
+def span_scores(start_logits: Floats, end_logits: Floats, start: Ints, end: Ints) -> Floats:
+    """Score of none and of each user turn, (n, 1 + w): start logit of its first token plus end logit of its last.
+
+    None is the span of the first token alone. A turn that does not exist (-1) scores minus infinity.
+
+    Parameters
+    ----------
+    start_logits, end_logits
+        (n, length).
+    start, end
+        First and last token of each turn, (n, w).
+    """
+    rows = np.arange(len(start))[:, None]
+    turns = start_logits[rows, start] + end_logits[rows, end]
+    null = start_logits[:, :1] + end_logits[:, :1]
+    return np.concatenate([null, np.where(start < 0, -np.inf, turns)], axis=1).astype(np.float64)
+
+
+def probabilities(scores: Floats, temperature: float = 1.0, null_bias: float = 0.0) -> Floats:
+    """Softmax over legal spans of ``(scores + null_bias at none) / temperature``, (n, 1 + w), rows summing to 1.
+
+    >>> probabilities(np.array([[0.0, np.log(3.0), -np.inf]])).round(2).tolist()
+    [[0.25, 0.75, 0.0]]
+    """
+    shifted = scores.copy()
+    shifted[:, 0] += null_bias
+    shifted /= temperature
+    shifted -= shifted.max(axis=1, keepdims=True)
+    odds = np.exp(shifted)
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def best_turn(chances: Floats, n_turns: Ints) -> tuple[Ints, Floats]:
+    """The most likely of each row's turns, counted from 1, and its probability; 0 and 0.0 where there is none.
+
+    Of equally likely turns the nearest is taken. ``n_turns`` (n,) says how many of the columns of ``chances`` (n, 1 + w)
+    are turns.
+    """
+    turns = np.where(np.arange(chances.shape[1] - 1) < n_turns[:, None], chances[:, 1:], -1.0)
+    best = np.argmax(turns, axis=1)
+    probability = turns[np.arange(len(turns)), best]
+    return np.where(n_turns > 0, best + 1, 0), np.where(n_turns > 0, probability, 0.0)

@@ -1,0 +1,156 @@
+"""Training of the span model on weak labels: which days, which examples, calibration, threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from rewriter.bert.pretrained import load_pretrained
+from rewriter.bert.training import Progress, fit, freeze_words, shuffled_batches, tensors
+from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate
+from rewriter.rephrase.decode import best_turn, probabilities
+from rewriter.rephrase.detector import worth_reading
+from rewriter.rephrase.encode import encode
+from rewriter.rephrase.log import Bools, Floats, Ints, Log
+from rewriter.rephrase.model import SpanModel, span_loss, span_scores
+from rewriter.rephrase.weak_labels import KINDS, WeakLabels
+from rewriter.settings import Settings
+
+#: Share of the days, the last ones, that calibrate and set the threshold.
+HELD_OUT_DAYS = 0.15
+#: Most sources of those days that are scored; more change the threshold little.
+MOST_HELD_OUT = 1500
+#: Likely rephrases are at most this share of the examples, so that nulls stay the rule.
+MOST_POSITIVE = 1 / 3
+#: Share of the examples taken from nulls that the model will rarely be asked about: repeats and changed slots after success.
+HARD_NULLS = 0.1
+_LIKELY = 0.3
+
+Score = Callable[[Ints], Floats]
+
+
+def held_out_days(days: Sequence[str]) -> frozenset[str]:
+    """The last days of a log, 15% of them and at least one; none if there is only one.
+
+    >>> sorted(held_out_days(["d1", "d2", "d3"]))
+    ['d3']
+    """
+    ordered = sorted(set(days))
+    n_held = max(1, round(HELD_OUT_DAYS * len(ordered))) if len(ordered) > 1 else 0
+    return frozenset(ordered[len(ordered) - n_held :])
+
+
+def take(labels: WeakLabels, rows: Ints | Bools) -> WeakLabels:
+    """Some of the labels."""
+    return WeakLabels(labels.source[rows], labels.probability[rows], labels.right[rows], labels.kind[rows])
+
+
+def _some(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
+    return np.sort(rng.permutation(rows)[: max(0, n)])
+
+
+def choose_examples(labels: WeakLabels, read: Bools, n: int, seed: int) -> Ints:
+    """Row numbers of at most ``n`` labels to learn from, ordered: likely rephrases up to a third, hard nulls, the rest.
+
+    Parameters
+    ----------
+    read
+        Which labels belong to sources that the model will be run for, (m,).
+    """
+    rng = np.random.default_rng(seed)
+    likely = labels.probability >= _LIKELY
+    hard = np.isin(labels.kind, [KINDS.index("repeat_after_success"), KINDS.index("slot_changed")]) & ~read
+    positives = _some(rng, np.flatnonzero(likely), round(n * MOST_POSITIVE))
+    hard_nulls = _some(rng, np.flatnonzero(hard), min(round(n * HARD_NULLS), 1 + 2 * len(positives)))
+    rest = _some(rng, np.flatnonzero(read & ~likely), n - len(positives) - len(hard_nulls))
+    return np.sort(np.concatenate([positives, hard_nulls, rest]))
+
+
+def train_model(
+    log: Log, close: Floats, labels: WeakLabels, settings: Settings, progress: Progress | None = None
+) -> tuple[SpanModel, Tokenizer]:
+    """A span model fine-tuned on the labels, in evaluation mode, and its tokenizer.
+
+    ``close`` is `rewriter.rephrase.closeness.window_matrix` of the whole log.
+    """
+    encoder, tokenizer = load_pretrained(settings.train.encoder, settings.seed)
+    model = SpanModel(encoder, tokenizer, settings.seed)
+    encoded = encode(log, labels.source, close[labels.source], tokenizer, settings.rephrase.max_length)
+    freeze_words(model.encoder)
+    probability = torch.from_numpy(labels.probability.astype(np.float32))
+    right = torch.from_numpy(labels.right)
+    start, end = torch.from_numpy(encoded.start), torch.from_numpy(encoded.end)
+
+    def loss_of(rows: Ints) -> torch.Tensor:
+        at = torch.from_numpy(rows)
+        logits = model(*tensors(encoded.tokens, rows))
+        return span_loss(span_scores(logits[0], logits[1], start[at], end[at]), probability[at], right[at])
+
+    batches = shuffled_batches(len(encoded.start), settings.train.batch_size, settings.seed, encoded.tokens.lengths)
+    fit(model, batches, loss_of, settings.train, seed=settings.seed, progress=progress)
+    return model, tokenizer
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Calibration and threshold, with what they reach on the held-out labels they come from."""
+
+    calibration: Calibration
+    threshold: float
+    skipped_probability: float
+    metrics: dict[str, float]
+
+
+def _gain(turn: Ints, labels: WeakLabels) -> Floats:
+    hit = labels.right[np.arange(len(turn)), np.maximum(turn - 1, 0)] & (turn > 0)
+    return np.where(hit, labels.probability, 0.0)
+
+
+def judge(log: Log, close: Floats, held: WeakLabels, score: Score, seed: int) -> Judged:
+    """Calibrate on held-out weak labels and choose the threshold of the best expected F1.
+
+    F1 and not F0.5: mining weighs each rephrase by its probability and asks for many users, so a missed one costs as much
+    as a wrong one. Labels of sources that the model is not run for are nulls by rule; the model is still run on a sample of
+    them for the probability that a skipped request gets, at most half the threshold.
+
+    Parameters
+    ----------
+    score
+        Source rows of the log -> uncalibrated span scores (m, 1 + w).
+    """
+    rng = np.random.default_rng(seed)
+    read = worth_reading(log, close)[held.source]
+    asked = take(held, _some(rng, np.flatnonzero(read), MOST_HELD_OUT))
+    skipped = take(held, _some(rng, np.flatnonzero(~read), MOST_HELD_OUT // 10))
+    scores = score(asked.source)
+    found = calibrate(scores, asked.probability, asked.right)
+    chances = probabilities(scores, found.temperature, found.null_bias)
+    turn, probability = best_turn(chances, log.following[asked.source])
+    gain = _gain(turn, asked)
+    threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()))
+    quiet = 0.0
+    if len(skipped.source):
+        others = probabilities(score(skipped.source), found.temperature, found.null_bias)
+        quiet = float(best_turn(others, log.following[skipped.source])[1].mean())
+    chosen = probability >= threshold
+    metrics = {
+        "expected_f1": f1,
+        "expected_precision": float(gain[chosen].mean()) if chosen.any() else 0.0,
+        "expected_recall": float(gain[chosen].sum() / max(asked.probability.sum(), 1e-12)),
+        "calibration_error": _calibration_error(probability, gain),
+        "held_out_sources": float(len(asked.source)),
+        "share_read": float(read.mean()) if len(read) else 0.0,
+    }
+    return Judged(found, threshold, min(quiet, threshold / 2), metrics)
+
+
+def _calibration_error(probability: Floats, gain: Floats, n_bins: int = 10) -> float:
+    """Mean distance of predicted and expected share over bins of equal mass."""
+    if not len(probability):
+        return 0.0
+    parts = np.array_split(np.argsort(probability, kind="stable"), n_bins)
+    return float(sum(abs(probability[p].mean() - gain[p].mean()) * len(p) for p in parts if len(p)) / len(probability))
