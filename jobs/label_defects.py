@@ -1,6 +1,6 @@
 """Judge each turn: the probability that it failed, and the named signals that say so.
 
-Rules alone without --model; with it, the model of train_defects, below which explicit signals never fall.
+Rules alone without --model; with it, rules and the model of train_defects joined. Explicit signals keep their weight.
 """
 
 from __future__ import annotations
@@ -15,49 +15,58 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.command import job_parser, run_main
-from jobs.dialogue import neighbours
+from jobs.defect_evidence import evidence, with_wording
 from jobs.session import spark_session
 from jobs.storage import read_table, write_table
-from rewriter.defects.rules import rule_probability
-from rewriter.defects.signals import find_signals, signal_names
-from rewriter.settings import Defects, read_settings
+from rewriter.defects.features import FEATURES, history_columns, with_history
+from rewriter.defects.model import DefectModel, load_model
+from rewriter.settings import Settings, read_settings
 from schemas.tables import DEFECTS, TURNS
 
 _OUT = pa.schema([*DEFECTS.schema, pa.field("day", pa.string())])
 _DDL = "turn_id string, defect float, defective boolean, failure_point string, signals array<string>, day string"
 
 
-def _rule_labeller(settings: Defects, has_intents: bool) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def label(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for view in batches:
-            signals = find_signals(view, settings, has_intents)
-            yield _labels(view, rule_probability(view, signals), signal_names(signals), settings.threshold)
+def model_features(rows: pa.RecordBatch, base_rate: float) -> np.ndarray:
+    """Features of evidence rows with the history of their wording, shape (n, len(FEATURES))."""
+    flat = np.asarray(rows.column("features").flatten(), dtype=np.float32)
+    strong = np.asarray(rows.column("strong"), dtype=bool)
+    same, strong_same = (np.asarray(rows.column(name)) for name in ("n_same", "n_strong"))
+    history = history_columns(strong, same, strong_same, base_rate)
+    return with_history(flat.reshape(rows.num_rows, len(FEATURES)), history)
 
-    return label
 
-
-def _labels(view: pa.RecordBatch, defect: Any, signals: list[list[str]], threshold: float) -> pa.RecordBatch:
-    rounded = np.asarray(defect, dtype=np.float32)
+def _labels(rows: pa.RecordBatch, probability: np.ndarray, threshold: float) -> pa.RecordBatch:
+    defect = probability.astype(np.float32)
     columns = [
-        view.column("turn_id"),
-        pa.array(rounded, pa.float32()),
-        pa.array(rounded >= threshold),
-        pa.nulls(view.num_rows, pa.string()),
-        pa.array(signals, pa.list_(pa.string())),
-        view.column("day"),
+        rows.column("turn_id"),
+        pa.array(defect, pa.float32()),
+        pa.array(defect >= threshold),
+        pa.nulls(rows.num_rows, pa.string()),
+        rows.column("signals"),
+        rows.column("day"),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=_OUT)
 
 
-def has_intents(turns: DataFrame) -> bool:
-    """Whether the log records intents."""
-    return bool(turns.where(F.col("intent").isNotNull()).head(1))
+def _worker(model: DefectModel | None, threshold: float) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in batches:
+            probability = np.asarray(rows.column("rules"))
+            if model is not None and model.kind != "rules":
+                floor = np.asarray(rows.column("floor"))
+                probability = model.probability(model_features(rows, model.base_rate), probability, floor)
+            yield _labels(rows, probability, threshold)
+
+    return judge
 
 
-def label(turns: DataFrame, settings: Any) -> DataFrame:
-    """The table `defects` of the turns, by rules alone."""
-    view = neighbours(turns, settings.sessions.max_gap_s)
-    return view.mapInArrow(_rule_labeller(settings.defects, has_intents(turns)), _DDL)
+def label(turns: DataFrame, settings: Settings, model: DefectModel | None = None) -> DataFrame:
+    """The table `defects` of the turns, with ``day``."""
+    rows = evidence(turns, settings)
+    if model is not None and model.kind != "rules":
+        rows = with_wording(rows)
+    return rows.mapInArrow(_worker(model, settings.defects.threshold), _DDL)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -67,12 +76,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--model", type=Path, help="folder of train_defects; without it, rules alone")
     args = parser.parse_args(argv)
     settings = read_settings(args.config)
+    model = load_model(args.model) if args.model else None
     spark = spark_session()
-    write_table(label(read_table(spark, args.turns, TURNS), settings), args.out, DEFECTS)
-    written = spark.read.parquet(str(args.out))
-    row = written.agg(F.count("*"), F.count_if("defective")).first()
-    counts = {"turns": int(row[0]), "defective": int(row[1])} if row else {}
-    print(f"{counts['turns']:,} turns, {counts['defective']:,} judged defective")
+    write_table(label(read_table(spark, args.turns, TURNS), settings, model), args.out, DEFECTS)
+    row = spark.read.parquet(str(args.out)).agg(F.count("*"), F.count_if("defective")).first()
+    counts = {"turns": int(row[0]), "defective": int(row[1]), "judged_by": model.kind if model else "rules"} if row else {}
+    print(f"{counts['turns']:,} turns, {counts['defective']:,} judged defective by {counts['judged_by']}")
     return counts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from rewriter.defects.features import RULE_GROUPS
 from rewriter.defects.signals import EXPLICIT, SIGNALS
 from rewriter.defects.view import Bools, Floats, equals, numbers_of
 
@@ -33,21 +34,24 @@ def signal_weights() -> dict[str, float]:
     return {name: float(logit(p) - logit(BASE)) for name, p in SIGNALS.items()}
 
 
-def rule_probability(view: pa.RecordBatch, signals: dict[str, Bools]) -> Floats:
+def rule_probability(view: pa.RecordBatch, signals: dict[str, Bools], hidden: str = "") -> Floats:
     """Probability that each of n turns failed, from `rewriter.defects.signals.find_signals`.
 
     The start is ``BASE``, moved towards ``1 - nlu_confidence`` where NLU understood something; the confidence of a null
-    intent is confidence that there was nothing to understand, so it is not used.
+    intent is confidence that there was nothing to understand, so it is not used. ``hidden`` names a group of
+    `rewriter.defects.features.RULE_GROUPS` to leave out, as if the log did not record it.
     """
     confidence = np.clip(numbers_of(view, "nlu_confidence"), 0.05, 0.95)
     doubt = logit(1.0 - confidence) - logit(BASE)
-    odds = logit(BASE) + np.where(np.isnan(doubt) | signals["not_understood"], 0.0, CONFIDENCE_TRUST * doubt)
-    odds = odds + ANSWERED * equals(view, "status", "ok")
+    unknown = np.isnan(doubt) | signals["not_understood"] | (hidden == RULE_GROUPS["low_confidence"])
+    odds = logit(BASE) + np.where(unknown, 0.0, CONFIDENCE_TRUST * doubt)
+    if hidden != RULE_GROUPS["answered"]:
+        odds = odds + ANSWERED * equals(view, "status", "ok")
     for name, weight in signal_weights().items():
-        if name != "low_confidence":
-            odds = odds + weight * signals[name]
-    # NLU's own confidence is already the start; only a recogniser's doubt adds to it.
-    odds = odds + signal_weights()["low_confidence"] * (signals["low_confidence"] & np.isnan(doubt))
+        if hidden != RULE_GROUPS[name]:
+            # NLU's own confidence is already the start; only a recogniser's doubt adds to it.
+            present = signals[name] & np.isnan(doubt) if name == "low_confidence" else signals[name]
+            odds = odds + weight * present
     return np.clip(sigmoid(odds), FLOOR, CEILING)
 
 

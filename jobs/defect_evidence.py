@@ -1,0 +1,86 @@
+"""Evidence of failure on Spark: signals, rules and features of each turn, with the history of its wording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.dialogue import neighbours
+from rewriter.defects.features import LABEL_GROUPS, feature_columns, is_strong
+from rewriter.defects.rules import explicit_floor, rule_probability
+from rewriter.defects.signals import find_signals, signal_names
+from rewriter.settings import Defects, Settings
+
+EVIDENCE = pa.schema(
+    [
+        ("turn_id", pa.string()),
+        ("locale", pa.string()),
+        ("day", pa.string()),
+        ("text", pa.string()),
+        ("signals", pa.list_(pa.string())),
+        ("strong", pa.bool_()),
+        ("rules", pa.float64()),
+        ("hidden_rules", pa.list_(pa.float64())),
+        ("floor", pa.float64()),
+        ("features", pa.list_(pa.float32())),
+    ]
+)
+_DDL = (
+    "turn_id string, locale string, day string, text string, signals array<string>, strong boolean, rules double, "
+    "hidden_rules array<double>, floor double, features array<float>"
+)
+
+
+def _lists(rows: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """A list column from a matrix, one list a row, without a Python object per value."""
+    n, width = rows.shape
+    offsets = pa.array(np.arange(0, (n + 1) * width, width, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(rows).ravel(), kind))
+
+
+def evidence_of(view: pa.RecordBatch, settings: Defects, has_intents: bool) -> pa.RecordBatch:
+    """The rows of `EVIDENCE` for turns with the columns of `rewriter.defects.view.VIEW`."""
+    signals = find_signals(view, settings, has_intents)
+    hidden = np.stack([rule_probability(view, signals, group) for group in LABEL_GROUPS], axis=1)
+    columns = [
+        *(view.column(name) for name in ("turn_id", "locale", "day", "text")),
+        pa.array(signal_names(signals), pa.list_(pa.string())),
+        pa.array(is_strong(signals)),
+        pa.array(rule_probability(view, signals)),
+        _lists(hidden, pa.float64()),
+        pa.array(explicit_floor(signals)),
+        _lists(feature_columns(view, signals, has_intents), pa.float32()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=EVIDENCE)
+
+
+def _worker(settings: dict[str, float], has_intents: bool) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def read(views: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for view in views:
+            yield evidence_of(view, Defects(**settings), has_intents)
+
+    return read
+
+
+def has_intents(turns: DataFrame) -> bool:
+    """Whether the log records intents."""
+    return bool(turns.where(F.col("intent").isNotNull()).head(1))
+
+
+def evidence(turns: DataFrame, settings: Settings) -> DataFrame:
+    """One row a turn with the columns of `EVIDENCE`."""
+    view = neighbours(turns, settings.sessions.max_gap_s)
+    return view.mapInArrow(_worker(asdict(settings.defects), has_intents(turns)), _DDL)
+
+
+def with_wording(rows: DataFrame) -> DataFrame:
+    """Evidence with ``n_same`` and ``n_strong``: turns of the same wording and locale, and those with a strong signal."""
+    wording = rows.groupBy("locale", "text").agg(
+        F.count("*").cast("double").alias("n_same"), F.count_if("strong").cast("double").alias("n_strong")
+    )
+    return rows.join(wording, ["locale", "text"])

@@ -1,0 +1,91 @@
+"""Train the defect model on the log's own weak labels: strong signals, each predicted from what does not restate it.
+
+The last fifth of the chosen days compares it with the rules; the better one is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.command import job_parser, run_main
+from jobs.days import days_of, select_days
+from jobs.defect_evidence import evidence, with_wording
+from jobs.label_defects import model_features
+from jobs.session import spark_session
+from jobs.storage import read_table, whole_folder
+from rewriter.defects.card import model_card
+from rewriter.defects.features import LABEL_GROUPS
+from rewriter.defects.model import DefectModel
+from rewriter.defects.signals import SIGNALS
+from rewriter.defects.training import Examples, train
+from rewriter.settings import Settings, read_settings
+from schemas.tables import TURNS
+
+#: More turns than this are sampled, by a hash of turn_id: a logistic regression over 30 features needs no more.
+MAX_TURNS = 200_000
+HELDOUT_SHARE = 0.2
+
+
+def _heldout_days(days: Sequence[str]) -> tuple[str, ...]:
+    """The last days, which compare: a fifth of them, at least one; none of a single day."""
+    n = max(1, round(HELDOUT_SHARE * len(days)))
+    return tuple(days[-n:]) if len(days) > 1 else ()
+
+
+def _examples(rows: pa.Table, heldout: Sequence[str]) -> Examples:
+    batch = rows.sort_by("turn_id").combine_chunks().to_batches()[0]
+    fired = [set(names) for names in batch.column("signals").to_pylist()]
+    held = np.isin(np.asarray(batch.column("day").to_pylist()), heldout)
+    strong = np.asarray(batch.column("strong"), dtype=bool)
+    hidden = np.asarray(batch.column("hidden_rules").flatten()).reshape(batch.num_rows, len(LABEL_GROUPS))
+    return Examples(
+        features=model_features(batch, float(strong[~held].mean())),
+        signals={name: np.asarray([name in names for names in fired]) for name in SIGNALS},
+        hidden_rules={group: hidden[:, i] for i, group in enumerate(LABEL_GROUPS)},
+        heldout=held,
+    )
+
+
+def _sample(rows: DataFrame) -> DataFrame:
+    n = rows.count()
+    if n <= MAX_TURNS:
+        return rows
+    return rows.where(F.pmod(F.xxhash64("turn_id"), F.lit(1_000_000)) < F.lit(int(1_000_000 * MAX_TURNS / n)))
+
+
+def fit(turns: DataFrame, settings: Settings) -> tuple[DefectModel, dict[str, Any]]:
+    """The model of the turns' days, and what it was trained on."""
+    days = days_of(turns)
+    heldout = _heldout_days(days)
+    rows = _sample(with_wording(evidence(turns, settings))).toArrow()
+    about = {"turns": rows.num_rows, "first_day": days[0], "last_day": days[-1], "heldout_days": list(heldout)}
+    if not heldout:
+        return DefectModel("rules", 0.0, metrics={"reason": "a single day: nothing to hold out"}), about
+    return train(_examples(rows, heldout), settings.seed), about
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Write ``defects.json`` and a model card; returns what was kept and its scores."""
+    parser = job_parser("train_defects", __doc__, "--turns log/turns --days fit --out warehouse/models/defects", days=True)
+    parser.add_argument("--turns", type=Path, required=True, help="folder or Parquet file of turns")
+    args = parser.parse_args(argv)
+    settings = read_settings(args.config)
+    turns = read_table(spark_session(), args.turns, TURNS)
+    model, about = fit(select_days(turns, args.days, settings.evaluate.heldout_share), settings)
+    with whole_folder(args.out) as folder:
+        model.save(folder)
+        (folder / "card.md").write_text(model_card(model, about), "utf-8")
+    mean = model.metrics.get("mean", {})
+    print(f"defects: kept {model.kind}; held-out average precision {mean or model.metrics.get('reason', '')}")
+    return {"turns": about["turns"], "kept": model.kind, **{f"average_precision_{k}": v for k, v in mean.items()}}
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,112 @@
+"""Training of the defect model on weak labels, each predicted only from what does not restate it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+
+from rewriter.defects.features import FEATURES, GROUPS, LABEL_GROUPS, SIGNAL_GROUP, is_strong
+from rewriter.defects.model import EVIDENCE_SHARE, DefectModel, standardise
+from rewriter.defects.rules import logit
+from rewriter.defects.view import Bools, Floats
+
+#: A group teaches with at least so many positives on the fit days, and is compared with at least `MIN_COMPARED` later.
+MIN_POSITIVES = 50
+MIN_COMPARED = 20
+#: Least gain of mean average precision for which a model is kept: less is chance.
+MIN_GAIN = 0.005
+#: Inverse regularisation of each logistic regression: strong, because the labels are noisy.
+INVERSE_PENALTY = 0.01
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Turns: features (n, f) with history, signals, the rules' probability with each group hidden, held-out flags."""
+
+    features: NDArray[np.float32]
+    signals: dict[str, Bools]
+    hidden_rules: dict[str, Floats]
+    heldout: Bools
+
+
+def fires(signals: dict[str, Bools], group: str) -> Bools:
+    """Where a strong signal of the group is present."""
+    found: Bools = np.logical_or.reduce([signals[name] for name, g in SIGNAL_GROUP.items() if g == group])
+    return found
+
+
+def visible(group: str) -> list[int]:
+    """Indices of the features that may predict a group's signals.
+
+    Not its own group; and a quick repeat is a fact about the next turn, so what else is known of that turn restates it.
+    """
+    hidden = {group, "following"} if group == "repeat" else {group}
+    return [i for i, name in enumerate(FEATURES) if GROUPS[name] not in hidden]
+
+
+def _moments(features: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of the known values of each feature, rounded; 0 and 1 where there are none."""
+    known = ~np.isnan(features)
+    n = np.maximum(known.sum(axis=0), 1)
+    values = np.where(known, features, 0.0).astype(np.float64)
+    mean = values.sum(axis=0) / n
+    spread = np.sqrt((np.where(known, values - mean, 0.0) ** 2).sum(axis=0) / n)
+    return np.round(mean, 6), np.where(spread > 1e-4, np.round(spread, 6), 1.0)
+
+
+def _weights(z: Floats, examples: Examples, fit: Bools, seed: int) -> Floats:
+    """Weight of each feature, averaged over the groups whose signals it may predict."""
+    total, n = np.zeros(len(FEATURES)), np.zeros(len(FEATURES))
+    for group in LABEL_GROUPS:
+        label, columns = fires(examples.signals, group)[fit], visible(group)
+        if MIN_POSITIVES <= label.sum() <= len(label) - MIN_POSITIVES:
+            fitted = LogisticRegression(C=INVERSE_PENALTY, max_iter=500, random_state=seed)
+            total[columns] += fitted.fit(z[:, columns], label).coef_[0]
+            n[columns] += 1
+    return np.asarray(np.round(total / np.maximum(n, 1), 6), dtype=np.float64)
+
+
+def _compare(model: DefectModel, examples: Examples) -> dict[str, dict[str, float]]:
+    """Average precision on held-out turns, group by group: its strong signals told from everything but the group."""
+    held, scores = examples.heldout, {}
+    for group in LABEL_GROUPS:
+        label = fires(examples.signals, group)[held]
+        if MIN_COMPARED <= label.sum() < len(label):
+            rules = logit(examples.hidden_rules[group][held])
+            joint = rules + EVIDENCE_SHARE * model.evidence(examples.features[held], group)
+            scores[group] = {
+                "n": len(label),
+                "positives": int(label.sum()),
+                "rules": round(float(average_precision_score(label, rules)), 4),
+                "model": round(float(average_precision_score(label, joint)), 4),
+            }
+    return scores
+
+
+def train(examples: Examples, seed: int) -> DefectModel:
+    """The model fitted on the earlier turns; kind "rules" where it gains less than `MIN_GAIN` on the held-out ones.
+
+    For each group of strong signals a logistic regression predicts them from the soft features of all other groups, so
+    that no label is predicted from what made it. A feature's weight is its mean over these regressions.
+    """
+    fit = ~examples.heldout
+    base_rate = round(float(is_strong(examples.signals)[fit].mean()), 6) if fit.any() else 0.0
+    mean, scale = _moments(examples.features[fit])
+    z = standardise(examples.features[fit], mean.tolist(), scale.tolist())
+    weights = _weights(z, examples, fit, seed)
+    rules = DefectModel("rules", base_rate, metrics={"reason": "too few weak labels"})
+    if not weights.any():
+        return rules
+    normaliser = round(float(np.log(np.mean(np.exp(z @ weights)))), 6)
+    learnt = {"mean": tuple(mean.tolist()), "scale": tuple(scale.tolist()), "weights": tuple(weights.tolist())}
+    model = DefectModel("logistic", base_rate, **learnt, normaliser=normaliser)
+    compared = _compare(model, examples)
+    if not compared:
+        return rules
+    means = {k: round(float(np.mean([c[k] for c in compared.values()])), 4) for k in ("model", "rules")}
+    metrics = {"heldout_average_precision": compared, "mean": means}
+    return replace(model if means["model"] - means["rules"] >= MIN_GAIN else rules, metrics=metrics)
