@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +74,12 @@ def _weights(z: Floats, examples: Examples, fit: Bools, seed: int) -> Floats:
 def _compare(model: DefectModel, examples: Examples) -> dict[str, dict[str, float]]:
     """Average precision on held-out turns, group by group: its strong signals told from everything but the group."""
     held, scores = examples.heldout, {}
+    # Rules tie often, and average precision counts a tie at its worst: break ties at random, for both alike.
+    jitter = np.random.default_rng(0).uniform(0.0, 1e-6, int(held.sum()))
     for group in LABEL_GROUPS:
         label = fires(examples.signals, group)[held]
         if MIN_COMPARED <= label.sum() < len(label):
-            rules = logit(examples.hidden_rules[group][held])
+            rules = logit(examples.hidden_rules[group][held]) + jitter
             joint = rules + EVIDENCE_SHARE * model.evidence(examples.features[held], group)
             scores[group] = {
                 "n": len(label),
@@ -102,7 +105,11 @@ def train(examples: Examples, seed: int) -> DefectModel:
     if not weights.any():
         return rules
     normaliser = round(float(np.log(np.mean(np.exp(z @ weights)))), 6)
-    learnt = {"mean": tuple(mean.tolist()), "scale": tuple(scale.tolist()), "weights": tuple(weights.tolist())}
+    learnt: dict[str, Any] = {
+        "mean": tuple(mean.tolist()),
+        "scale": tuple(scale.tolist()),
+        "weights": tuple(weights.tolist()),
+    }
     model = DefectModel("logistic", base_rate, **learnt, normaliser=normaliser)
     compared = _compare(model, examples)
     if not compared:
