@@ -87,6 +87,12 @@ class Retrieval:
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
     k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper")
     k_cross_encoder: int = _set(3, "candidates", "read by the cross-encoder, best first: each costs about a millisecond")
+    max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
+    train_steps: int = _set(96, "steps", "of the bi-encoder, at most [train] max_steps; recall rises little after these")
+    train_corpus: int = _set(
+        4000, "requests", "known to succeed: hard negatives come from them, and recall is tested on them"
+    )
+    test_queries: int = _set(500, "rephrases", "of the last days that teach, to compare trained and pretrained weights")
     max_defect: float = _set(0.3, "probability", "a turn counts as a success of its request up to this defect probability")
     flat_limit: int = _set(50000, "entries", "a larger global index uses HNSW instead of exact search")
 
@@ -101,6 +107,7 @@ class Decide:
     global_: bool = field(
         default=True, metadata={"unit": "on/off", "why": "successful requests of everybody", "key": "global"}
     )
+    alternative: bool = _set(True, "on/off", "the recogniser's next hypotheses")
     max_request_success: float = _set(0.9, "probability", "a request known to succeed at least so often is left alone")
     min_request_turns: int = _set(5, "turns", "fewer do not show that a request usually succeeds")
     min_own_successes: int = _set(2, "turns", "a user who succeeded so often with a request knows how to say it")
