@@ -19,6 +19,7 @@ from jobs.command import Parser, run_main
 from jobs.plan import PLAN, STAGES, TURNS, Stage, after, command, until
 from rewriter.errors import RewriterError
 from rewriter.settings import Settings, as_dict, print_settings, read_settings
+from schemas.tables import TURNS as TURNS_TABLE
 
 RECORD = "run.json"
 
@@ -29,6 +30,22 @@ def log_state(turns: Path) -> list[list[Any]]:
 
     root = turns if turns.is_dir() else turns.parent
     return [[str(f.relative_to(root)), f.stat().st_size, f.stat().st_mtime_ns] for f in parquet_files(turns)]
+
+
+def _check_log(turns: Path) -> None:
+    """Return if every file of the log keeps the contract and there is at least one turn.
+
+    Raises
+    ------
+    ContractError
+        With every fault of the first file that has one, before any stage runs.
+    RewriterError
+        If the log is empty.
+    """
+    from jobs.storage import check_files
+
+    if not check_files(turns, TURNS_TABLE):
+        raise RewriterError(f"the log is empty: no turns in {turns}")
 
 
 def code_state() -> str:
@@ -100,6 +117,7 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
     settings = read_settings(config)
     stages = until(last)
     log = log_state(turns)
+    _check_log(turns)
     out.mkdir(parents=True, exist_ok=True)
     record = Record(out, turns, config, settings)
     marks = fingerprints(stages, settings, log, code_state())

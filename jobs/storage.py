@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -64,13 +63,25 @@ def parquet_files(path: Path) -> list[Path]:
     return files
 
 
-def _check_files(path: Path, table: Table) -> None:
+def check_files(path: Path, table: Table) -> int:
+    """How many rows the files of a table hold, once each has been found to keep the contract.
+
+    Raises
+    ------
+    RewriterError
+        If a file cannot be read.
+    ContractError
+        With every fault of the first file that breaks the contract.
+    """
+    rows = 0
     for file in parquet_files(path):
         try:
-            schema = ds.dataset(file, format="parquet").schema
-        except (OSError, ValueError) as error:
+            metadata = pq.read_metadata(file)
+        except (OSError, pa.ArrowException) as error:
             raise RewriterError(f"{file}: not a readable Parquet file ({str(error).splitlines()[0]})") from error
-        require_schema(table, schema, str(file))
+        require_schema(table, metadata.schema.to_arrow_schema(), str(file))
+        rows += metadata.num_rows
+    return rows
 
 
 def read_table(spark: SparkSession, path: Path | str, table: Table) -> DataFrame:
@@ -86,7 +97,7 @@ def read_table(spark: SparkSession, path: Path | str, table: Table) -> DataFrame
         Naming every column of the file that breaks the contract.
     """
     path = Path(path)
-    _check_files(path, table)
+    check_files(path, table)
     frame = spark.read.parquet(str(path))
     schema = spark_schema(table)
     columns = [
