@@ -8,13 +8,13 @@ from rewriter.simulation.users import User, weights_of
 from rewriter.simulation.wordings import Intent, Wording
 
 #: Reactions to a failed attempt; the rest give up. `correct` says the same after "i said" or "no".
-REPEAT, REWORD, CORRECT = 0.27, 0.40, 0.07
+REPEAT, REWORD, CORRECT = 0.21, 0.34, 0.06
 _FADING = 0.82  # each further attempt is so much less likely
 _MAX_ATTEMPTS = 5
 _UNNOTICED = 0.12  # wrong answers that sound right and are believed
 _DOUBTED = 0.015  # right answers that are asked for again
 _AGAIN = {"music.volume_up": 0.35, "music.volume_down": 0.35, "music.next_track": 0.4}  # steps taken more than once
-_BARGE_IN_FAILED, _BARGE_IN_DONE = 0.34, 0.045
+_BARGE_IN_FAILED, _BARGE_IN_DONE = 0.28, 0.06
 _IMPERATIVES = frozenset(
     """add call check dim find make navigate next order pause play put read remove send set shuffle skip spell start take
     tell text turn wake watch fire""".split()
@@ -28,7 +28,7 @@ def politeness(rng: Random, text: str, naivety: float) -> str:
         return text
     imperative = text.split(" ", 1)[0] in _IMPERATIVES
     if chance < 0.018 * min(1.0, 2.0 * naivety):
-        return rng.choice((f"um {text}", f"hey {text}", f"{text} okay"))
+        return rng.choice((f"so {text}", f"hey {text}", f"{text} okay"))
     if imperative and chance < 0.09:
         return rng.choice((f"can you {text}", f"please {text}", f"could you {text}", f"{text} for me"))
     return f"{text} please"
@@ -80,4 +80,4 @@ def rating(rng: Random, *, ok: bool) -> str | None:
 
 def gap_s(rng: Random) -> float:
     """Seconds from the start of one attempt to the start of the next: the answer is heard out, mostly."""
-    return min(40.0, 2.5 + rng.lognormvariate(1.45, 0.5))
+    return min(40.0, 2.4 + rng.lognormvariate(1.36, 0.46))

@@ -21,7 +21,7 @@ _COMMON = {
 }  # fmt: skip
 # Habits of wording: the first value of these lists is the most asked for, whatever the seed.
 _ORDERED = ("minutes", "clock", "room", "list", "day")
-_SHIFT = {"song": 6.0, "artist": 4.0, "show": 4.0, "movie": 4.0, "playlist": 3.0, "contact": 3.0}
+_SHIFT = {"song": 2.0, "artist": 2.0, "show": 2.0, "movie": 2.0, "playlist": 2.0, "contact": 2.0}
 
 
 class Goal(NamedTuple):
@@ -76,7 +76,7 @@ class Catalogue:
             values[slot].insert(len(values[slot]) // 2, value)
         self.values: dict[str, list[str]] = values
         self.known: dict[str, frozenset[str]] = {slot: frozenset(v) for slot, v in values.items()}
-        self.weights: dict[str, list[float]] = {slot: zipf(len(v), 1.0, _SHIFT.get(slot, 1.5)) for slot, v in values.items()}
+        self.weights: dict[str, list[float]] = {slot: zipf(len(v), 1.1, _SHIFT.get(slot, 0.7)) for slot, v in values.items()}
         self._intents = list(intents().values())
         # Domains differ a little in popularity between worlds.
         shares = [i.share * (0.7 + 0.6 * unit(seed, "share", i.name)) for i in self._intents]

@@ -25,7 +25,11 @@ _KEYWORDS = {
     "traffic": Goal("navigation.where_am_i"), "road": Goal("navigation.where_am_i"), "degrees": Goal("climate.status"),
     "time": Goal("general.time"),
 }  # fmt: skip
+_WEB = Goal("general.web_search")
 _SORRY = ("Sorry, I did not get that.", "I am not sure how to help with that.", "Hmm, I do not know that one.")
+_SMALL_WORDS = frozenset({"the", "a", "an", "my"})
+# Intents that may rightly find nothing, and how often: no other wording would change that.
+_MAY_FIND_NOTHING = {"general.score": 0.2, "navigation.nearby": 0.15}
 _NOT_TEXT = re.compile(r"[^a-z0-9']+")
 
 
@@ -37,6 +41,7 @@ class Reading:
     confidence: float
     status: str
     response: str
+    done: bool = False  # the goal was carried out as understood, or truly has no result
 
     @property
     def interpretation(self) -> tuple[str | None, str | None, tuple[tuple[str, str], ...]]:
@@ -55,8 +60,17 @@ class _Pattern:
 
 
 def clean(text: str) -> str:
-    """A text in lower case with single spaces, as the NLU reads it."""
-    return _NOT_TEXT.sub(" ", text.lower().replace("’", "'")).strip()
+    """A text as the NLU reads it: lower case, single spaces, without small words and known politeness.
+
+    >>> clean("Please turn on the Kitchen lights"), clean("what is the news")
+    ('turn on kitchen lights', "what's news")
+    """
+    plain = _NOT_TEXT.sub(" ", text.lower().replace("’", "'")).strip()
+    return _bare(_strip(plain.replace("what is ", "what's ").replace("how's ", "how is ")))
+
+
+def _bare(text: str) -> str:
+    return " ".join(word for word in text.split() if word not in _SMALL_WORDS)
 
 
 def _patterns() -> dict[str, list[_Pattern]]:
@@ -64,9 +78,10 @@ def _patterns() -> dict[str, list[_Pattern]]:
     found: dict[str, list[_Pattern]] = defaultdict(list)
     for intent in intents().values():
         for wording in intent.known:
-            regex = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>.+)", wording.text))
-            first = wording.text.split()[0]
-            found["" if first.startswith("{") else first].append(_Pattern(intent, regex, len(wording.text.split())))
+            words = _bare(wording.text.replace("how's ", "how is ").replace("what is ", "what's ")).split()
+            regex = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>.+?)", " ".join(words)))
+            first = "" if words[0].startswith("{") else words[0]
+            found[first].append(_Pattern(intent, regex, len(words)))
     return {first: sorted(patterns, key=lambda p: -p.n_words) for first, patterns in found.items()}
 
 
@@ -75,8 +90,9 @@ class Nlu:
 
     def __init__(self, catalogue: Catalogue, unclear: frozenset[str] = frozenset()) -> None:
         self._catalogue = catalogue
-        self._unclear = unclear
         self._by_first = _patterns()
+        self._unclear = frozenset(clean(text) for text in unclear)
+        self._names = {slot: {_bare(value): value for value in values} for slot, values in catalogue.values.items()}
         self._parsed: dict[str, tuple[tuple[Intent, tuple[tuple[str, str], ...]], ...]] = {}
         self._titles = {slot: self._index(slot) for slot in _SEARCHED}
 
@@ -90,14 +106,16 @@ class Nlu:
 
     def understand(self, text: str, own: dict[str, tuple[str, ...]]) -> Reading:
         """The reading of a heard text for a user with these things of his own."""
-        core = _strip(clean(text))
+        core = clean(text)
         if core in self._unclear:
             return Reading(None, 0.45, "no_result", "There are several of those. Which one do you mean?")
         matches = self._parsed.get(core)
         if matches is None:
             matches = self._parsed[core] = self._matches(core)
         for intent, slots in matches:
-            if all(value in (own.get(slot, ()) if slot in OWN else self._catalogue.known[slot]) for slot, value in slots):
+            if all(
+                value in own.get(slot, ()) if slot in OWN else value in self._catalogue.known[slot] for slot, value in slots
+            ):
                 return _resolved(core, intent, slots)
         return self._unresolved(core, *matches[0]) if matches else _guess(core)
 
@@ -105,7 +123,11 @@ class Nlu:
         first = core.split(" ", 1)[0]
         candidates = [*self._by_first.get(first, ()), *self._by_first[""]]
         found = ((pattern, pattern.regex.fullmatch(core)) for pattern in candidates)
-        return tuple((p.intent, tuple((s, m[s]) for s in p.intent.slots if s in m.re.groupindex)) for p, m in found if m)
+        return tuple(
+            (p.intent, tuple((s, self._names[s].get(m[s], m[s])) for s in p.intent.slots if s in m.re.groupindex))
+            for p, m in found
+            if m
+        )
 
     def _unresolved(self, core: str, intent: Intent, slots: tuple[tuple[str, str], ...]) -> Reading:
         """The wording is known and a name in it is not."""
@@ -118,9 +140,9 @@ class Nlu:
             title = next((t for w in value.split() if (t := self._titles[slot].get(w))), None)
             if title is not None:
                 goal = Goal(intent.name, ((slot, title),))
-                return Reading(goal, sure, "ok", fill(intent.answer, goal.slots))
+                return Reading(goal, sure, "ok", fill(intent.answer, goal.slots), done=True)
         if slot == "city" and unit("city", value) < 0.5:
-            return Reading(Goal("weather.today"), sure - 0.1, "ok", intents()["weather.today"].answer)
+            return Reading(Goal("weather.today"), sure - 0.1, "ok", intents()["weather.today"].answer, done=True)
         if slot in _SEARCHED or slot in OWN or slot in ("place", "city", "nearby"):
             return Reading(Goal(intent.name, slots), sure, "no_result", f"I could not find {value}.")
         return Reading(None, 0.5 * sure, "fallback", _sorry(core))
@@ -136,8 +158,13 @@ def _strip(text: str) -> str:
 
 
 def _resolved(core: str, intent: Intent, slots: tuple[tuple[str, str], ...]) -> Reading:
-    status = "ok" if intent.possible else "unsupported"
-    return Reading(Goal(intent.name, slots), 0.78 + 0.2 * unit("known", core), status, fill(intent.answer, slots))
+    goal = Goal(intent.name, slots)
+    sure = 0.78 + 0.2 * unit("known", core)
+    if not intent.possible:
+        return Reading(goal, sure, "unsupported", intent.answer)
+    if unit("nothing", goal.id) < _MAY_FIND_NOTHING.get(intent.name, 0.0):
+        return Reading(goal, sure, "no_result", "I found nothing on that today.", done=True)
+    return Reading(goal, sure, "ok", fill(intent.answer, slots), done=True)
 
 
 def _guess(core: str) -> Reading:
@@ -145,7 +172,10 @@ def _guess(core: str) -> Reading:
     goal = next((g for word, g in _KEYWORDS.items() if word in core.split()), None)
     if goal is not None and unit("guess", core) < 0.6:
         known = intents().get(goal.intent)
-        return Reading(goal, 0.3 + 0.4 * unit("sure", core), "ok", known.answer if known else "Here is what I found.")
+        answer = known.answer if known else "Here is what I found."
+        return Reading(goal, 0.3 + 0.4 * unit("sure", core), "ok", answer, done=True)
+    if unit("search", core) < 0.35:
+        return Reading(_WEB, 0.2 + 0.3 * unit("sure", core), "ok", "Here is something from the web.", done=True)
     return Reading(None, 0.08 + 0.25 * unit("sure", core), "fallback", _sorry(core))
 
 

@@ -134,7 +134,7 @@ class _Conversation:
 
 
 def _does(reading: Reading, goal: Goal) -> bool:
-    return reading.status == "ok" and reading.goal == goal
+    return reading.done and reading.goal == goal
 
 
 def _previous(turn: Turn) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def make_user(seed: int, index: int, catalogue: Catalogue, *, failures: bool) ->
         "contact": _distinct(rng, catalogue, "contact", 3 + int(rng.random() * 4)),
         "room": _distinct(rng, catalogue, "room", 3 + int(rng.random() * 3)),
     }
-    naivety = 0.15 + 0.9 * rng.random() ** 1.5 if failures else 0.0
+    naivety = 0.1 + 0.7 * rng.random() ** 1.5 if failures else 0.0
     n_favourites = 4 + int(rng.random() * 6)
     favourites = dict.fromkeys(
         catalogue.goal(rng, catalogue.intent(rng, possible_only=True), own) for _ in range(n_favourites)
@@ -63,8 +63,8 @@ def make_user(seed: int, index: int, catalogue: Catalogue, *, failures: bool) ->
     return User(
         index=index,
         user_id=user_id_of(index),
-        activity=min(4.0, 0.75 * rng.lognormvariate(0.0, 0.7)),
-        noise=0.02 + 0.14 * rng.random() ** 2,
+        activity=min(4.0, 0.88 * rng.lognormvariate(0.0, 0.7)),
+        noise=0.03 + 0.16 * rng.random() ** 2,
         accent=rng.choices((0, 1, 2), (0.76, 0.12, 0.12))[0],
         naivety=naivety,
         patience=0.8 + 0.4 * rng.random(),

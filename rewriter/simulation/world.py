@@ -65,7 +65,7 @@ class World:
         """Whether the NLU, given this text for this user, does what the goal (or its id) asks. Outages aside."""
         reading = self.understand(utterance, user)
         wanted = goal if isinstance(goal, str) else goal.id
-        return reading.status == "ok" and reading.goal is not None and reading.goal.id == wanted
+        return reading.done and reading.goal is not None and reading.goal.id == wanted
 
     def plain_texts(self, goal: Goal) -> list[str]:
         """The goal in every wording that the NLU knows, the most popular first."""
