@@ -12,7 +12,8 @@ _HEAD = """# Defect model {version}
 
 Probability that a turn failed, judged offline: it may look at the turns that follow.
 
-- kept: **{kind}** (`logistic` = the rules and half of the model's evidence; `rules` = the rules alone were as good)
+- kept: **{kind}** (`logistic` = the rules and half of the model's evidence; `rules` = the rules alone were as good:
+  the lower 95% bound of the gain has to exceed zero; it is {gain})
 - trained on {turns:,} turns from {first_day} to {last_day}; of these compared with the rules on {heldout}
 - labels: weak, from the log alone. For each group of strong signals (status: error, fallback, unsupported; nlu: nothing
   understood; feedback: negative; repeat: a similar request soon after) a logistic regression predicts them from the soft
@@ -24,7 +25,8 @@ Probability that a turn failed, judged offline: it may look at the turns that fo
 def model_card(model: DefectModel, about: Mapping[str, Any]) -> str:
     """Markdown: what the model was trained on, how it compares with the rules, and its weights."""
     heldout = ", ".join(about["heldout_days"]) or "nothing"
-    head = _HEAD.format(version=model.version, kind=model.kind, **{**about, "heldout": heldout})
+    gain = model.metrics.get("gain_lower", "unknown")
+    head = _HEAD.format(version=model.version, kind=model.kind, **{**about, "heldout": heldout, "gain": gain})
     lines = [head, "## Held-out average precision: one group's strong signals told from everything else", ""]
     compared = model.metrics.get("heldout_average_precision", {})
     if compared:

@@ -18,8 +18,9 @@ from rewriter.defects.view import Bools, Floats
 #: A group teaches with at least so many positives on the fit days, and is compared with at least `MIN_COMPARED` later.
 MIN_POSITIVES = 50
 MIN_COMPARED = 20
-#: Least gain of mean average precision for which a model is kept: less is chance.
-MIN_GAIN = 0.005
+#: Bootstrap samples behind the gain over the rules, and the normal quantile of its one-sided 95% lower bound.
+N_BOOTSTRAP = 40
+Z_GAIN = 1.645
 #: Inverse regularisation of each logistic regression: strong, because the labels are noisy.
 INVERSE_PENALTY = 0.01
 
@@ -71,8 +72,8 @@ def _weights(z: Floats, examples: Examples, fit: Bools, seed: int) -> Floats:
     return np.asarray(np.round(total / np.maximum(n, 1), 6), dtype=np.float64)
 
 
-def _compare(model: DefectModel, examples: Examples) -> dict[str, dict[str, float]]:
-    """Average precision on held-out turns, group by group: its strong signals told from everything but the group."""
+def _scores(model: DefectModel, examples: Examples) -> dict[str, tuple[Bools, Floats, Floats]]:
+    """Held-out labels of each group, and the log-odds of rules and of model with everything but the group."""
     held, scores = examples.heldout, {}
     # Rules tie often, and average precision counts a tie at its worst: break ties at random, for both alike.
     jitter = np.random.default_rng(0).uniform(0.0, 1e-6, int(held.sum()))
@@ -81,17 +82,46 @@ def _compare(model: DefectModel, examples: Examples) -> dict[str, dict[str, floa
         if MIN_COMPARED <= label.sum() < len(label):
             rules = logit(examples.hidden_rules[group][held]) + jitter
             joint = rules + EVIDENCE_SHARE * model.evidence(examples.features[held], group)
-            scores[group] = {
-                "n": len(label),
-                "positives": int(label.sum()),
-                "rules": round(float(average_precision_score(label, rules)), 4),
-                "model": round(float(average_precision_score(label, joint)), 4),
-            }
+            scores[group] = (label, rules, joint)
     return scores
 
 
+def _gain_lower(scores: dict[str, tuple[Bools, Floats, Floats]], seed: int) -> float:
+    """Lower bound of the gain in mean average precision over the rules, by a bootstrap over turns."""
+    rng = np.random.default_rng(seed)
+    gains = []
+    for _ in range(N_BOOTSTRAP):
+        parts = []
+        for label, rules, joint in scores.values():
+            rows = rng.integers(0, len(label), len(label))
+            if label[rows].any():
+                parts.append(
+                    average_precision_score(label[rows], joint[rows]) - average_precision_score(label[rows], rules[rows])
+                )
+        gains.append(np.mean(parts))
+    return float(np.mean(gains) - Z_GAIN * np.std(gains))
+
+
+def _compare(model: DefectModel, examples: Examples, seed: int) -> dict[str, Any]:
+    """Average precision of rules and model on held-out turns, group by group, their means and the gain's lower bound."""
+    scores = _scores(model, examples)
+    if not scores:
+        return {}
+    groups = {
+        group: {
+            "n": len(label),
+            "positives": int(label.sum()),
+            "rules": round(float(average_precision_score(label, rules)), 4),
+            "model": round(float(average_precision_score(label, joint)), 4),
+        }
+        for group, (label, rules, joint) in scores.items()
+    }
+    means = {k: round(float(np.mean([c[k] for c in groups.values()])), 4) for k in ("model", "rules")}
+    return {"heldout_average_precision": groups, "mean": means, "gain_lower": round(_gain_lower(scores, seed), 4)}
+
+
 def train(examples: Examples, seed: int) -> DefectModel:
-    """The model fitted on the earlier turns; kind "rules" where it gains less than `MIN_GAIN` on the held-out ones.
+    """The model fitted on the earlier turns; kind "rules" where it does not surely beat the rules on the held-out ones.
 
     For each group of strong signals a logistic regression predicts them from the soft features of all other groups, so
     that no label is predicted from what made it. A feature's weight is its mean over these regressions.
@@ -111,9 +141,7 @@ def train(examples: Examples, seed: int) -> DefectModel:
         "weights": tuple(weights.tolist()),
     }
     model = DefectModel("logistic", base_rate, **learnt, normaliser=normaliser)
-    compared = _compare(model, examples)
-    if not compared:
+    metrics = _compare(model, examples, seed)
+    if not metrics:
         return rules
-    means = {k: round(float(np.mean([c[k] for c in compared.values()])), 4) for k in ("model", "rules")}
-    metrics = {"heldout_average_precision": compared, "mean": means}
-    return replace(model if means["model"] - means["rules"] >= MIN_GAIN else rules, metrics=metrics)
+    return replace(model if metrics["gain_lower"] > 0 else rules, metrics=metrics)
