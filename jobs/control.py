@@ -14,7 +14,7 @@ from jobs.terminal import terminal_parser
 from rewriter.bundle import layout
 from rewriter.bundle.controls import EVERYWHERE, Controls, PairKey, pair_key, record
 from rewriter.bundle.pairs import read_pairs
-from rewriter.bundle.regression import Case, add_case
+from rewriter.bundle.regression import Case, add_case, drop_case
 from rewriter.bundle.verify import require_whole, verify
 from rewriter.bundle.write import activate
 from rewriter.decision.decision import Decision
@@ -109,6 +109,7 @@ def block(argv: Sequence[str] | None = None) -> dict[str, Any]:
         if key not in Controls.read(bundles).reasons:
             raise RewriterError(f"{_text(key)} is not blocked")
         record(bundles, {"action": "unblock", **entry})
+        drop_case(bundles, key)
         print(f"no longer blocked: {_text(key)}")
         return {"unblocked": list(key)}
     record(bundles, {"action": "block", **entry})

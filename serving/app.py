@@ -183,6 +183,6 @@ def create_app(bundles: Path, decisions: Path, limits: Limits | None = None) -> 
         metrics.refused(fault.status)
         return _json(fault.body(), fault.status)
 
-    app.state.holder = holder
+    app.state.holder, app.state.service = holder, service
     describe(app)
     return app

@@ -56,12 +56,18 @@ class Outcome:
 
 
 class RewriteService:
-    """Decides in a few threads, so that a slow or stuck request delays no other answer and no health check."""
+    """Decides in a few threads, so that a slow or stuck request delays no other answer and no health check.
+
+    Attributes
+    ----------
+    in_flight
+        Requests decided or waiting now; one left at its deadline counts until its thread is free again.
+    """
 
     def __init__(self, holder: Holder, log: DecisionWriter, metrics: Metrics, limits: Limits) -> None:
         self.holder, self._log, self._metrics, self._limits = holder, log, metrics, limits
         self._pool = ThreadPoolExecutor(limits.workers, thread_name_prefix="decide")
-        self._in_flight, self._reported = 0, set[str]()
+        self.in_flight, self._reported = 0, set[str]()
 
     async def answer(self, call: RewriteCall) -> dict[str, Any]:
         """The answer's body: a rewrite, or none with the reason. Raises nothing."""
@@ -81,9 +87,9 @@ class RewriteService:
             call.deadline_ms if call.deadline_ms is not None else self._limits.deadline_ms, self._limits.deadline_ms
         )
         deadline = time.monotonic() + allowed_ms / 1e3
-        if self._in_flight >= self._limits.max_in_flight:
-            return self._failed(call, "overload", f"overload: {self._in_flight} requests in flight")
-        self._in_flight += 1
+        if self.in_flight >= self._limits.max_in_flight:
+            return self._failed(call, "overload", f"overload: {self.in_flight} requests in flight")
+        self.in_flight += 1
         future = self._pool.submit(self._decide, call, deadline)
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._left, done))
@@ -93,7 +99,7 @@ class RewriteService:
             return self._failed(call, "deadline", f"deadline: no decision within {allowed_ms:g} ms")
 
     def _left(self, _: Future[Outcome]) -> None:
-        self._in_flight -= 1
+        self.in_flight -= 1
 
     def _decide(self, call: RewriteCall, deadline: float) -> Outcome:
         """One decision, in a thread of the pool."""

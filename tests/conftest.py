@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +106,7 @@ def publish_pairs() -> Callable[..., Path]:
     def publish_rows(bundles: Path, *rows: dict[str, Any], control: float = 0.0, holdout: float = 0.0, **parts: Any) -> Path:
         controls = Controls.read(bundles)
         pairs = bundle_pairs(pa.Table.from_pylist(list(rows), schema=REWRITE_PAIRS.schema), controls, approval=False)
-        locales = dict.fromkeys(pairs["locale"].to_pylist(), 1)
+        locales = dict(Counter(pairs["locale"].to_pylist()))
         given = {
             "settings": {"experiment": {"control": control, "holdout": holdout}},
             "data_days": ("2026-01-01", "2026-01-02"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from rewriter.bundle.controls import EVERYWHERE, Controls, PairKey
-from rewriter.bundle.durable import append_line, only_writer
+from rewriter.bundle.durable import append_line, only_writer, replace_file
 from rewriter.bundle.layout import REGRESSION
 from rewriter.errors import RewriterError
 from rewriter.text import normalise
@@ -87,6 +87,15 @@ def add_case(bundles: Path, case: Case) -> None:
     with only_writer(bundles):
         if case.key not in {known.key for known in read_cases(bundles / REGRESSION)}:
             append_line(bundles / REGRESSION, case.line())
+
+
+def drop_case(bundles: Path, key: PairKey) -> None:
+    """Forget the case of a pair; one that is not known changes nothing."""
+    with only_writer(bundles):
+        cases = read_cases(bundles / REGRESSION)
+        kept = [case for case in cases if case.key != key]
+        if len(kept) < len(cases):
+            replace_file(bundles / REGRESSION, b"".join(case.line() + b"\n" for case in kept))
 
 
 def _matches(case: Case, pairs: pa.Table) -> Iterator[str]:

@@ -1,0 +1,81 @@
+"""Whatever JSON arrives, the answer is 200 or names what is malformed: never a server error."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from serving.calls import FeedbackCall, MalformedCallError, RewriteCall, parse_call
+from serving.locales import canonical_locale, locale_fault
+
+FIELDS = (
+    "utterance user_id session_id at locale device asr_confidence nbest interpretation context previous_turns request_id "
+    "deadline_ms explain text score domain intent slots confidence turn_id response event_id feedback"
+).split()
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.sampled_from(["en-US", "2026-01-01T00:00:00Z"])
+VALUE = st.recursive(
+    SCALAR, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | TEXT, v, max_size=4)
+)
+NBEST = st.lists(st.fixed_dictionaries({"text": TEXT}, optional={"score": SCALAR}), max_size=3)
+CALL = st.fixed_dictionaries(
+    {"utterance": TEXT | SCALAR},
+    optional=dict.fromkeys(FIELDS[1:], VALUE) | {"nbest": NBEST | VALUE, "locale": TEXT | st.just("en-US")},
+)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory, pair, publish_pairs, live):
+    folder = tmp_path_factory.mktemp("any") / "bundles"
+    publish_pairs(folder, pair())
+    with live(folder) as client:
+        yield client
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CALL | VALUE)
+def test_any_json_is_answered_or_refused_by_field(client, value):
+    answer = client.post("/v1/rewrite", content=json.dumps(value))
+    assert answer.status_code in (200, 400, 422), answer.text
+    if answer.status_code == 200:
+        assert answer.json()["reason"]
+        assert "failed open" not in answer.json()["reason"]
+    else:
+        assert answer.json()["faults"][0]["field"]
+
+
+def faults_of(kind, body):
+    try:
+        parse_call(kind, body)
+    except MalformedCallError as fault:
+        return fault.status, fault.faults
+    return 200, [("", "")]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_call_or_a_named_fault(body):
+    for kind in (RewriteCall, FeedbackCall):
+        status, faults = faults_of(kind, body)
+        assert status in (200, 400, 422)
+        assert status == 200 or all(field and message for field, message in faults)
+
+
+@given(st.text(max_size=20))
+def test_a_tag_without_fault_has_one_spelling(tag):
+    if not locale_fault(tag):
+        assert canonical_locale(canonical_locale(tag).upper()) == canonical_locale(tag)
+
+
+@pytest.mark.parametrize(
+    "tag", ["en", "en-US", "EN_us", "zh-Hant-TW", "es-419", "de-CH-1996", "yue-HK", "en-x-home", "sr-Latn-RS"]
+)
+def test_real_tags_are_accepted(tag):
+    assert locale_fault(tag) == ""
+
+
+@pytest.mark.parametrize(
+    "tag", ["", "e", "english", "xx", "xx-US", "en-QQ", "en US", "en--US", "-", "en-US-", "1234", "é-FR"]
+)
+def test_tags_that_name_nothing_are_refused(tag):
+    assert locale_fault(tag)

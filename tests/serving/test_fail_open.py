@@ -1,0 +1,134 @@
+"""Whatever breaks inside, the caller gets 200 and null in time."""
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rewriter.retrieval.page import unpack
+from serving.service import Limits
+
+
+def ask(client, **body):
+    answer = client.post("/v1/rewrite", json={"utterance": "play beet it"} | body)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def errors(client, reason):
+    lines = client.get("/metrics").text.splitlines()
+    name = f'rewriter_errors_total{{reason="{reason}"}} '
+    return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+
+def test_a_part_that_raises_is_named_counted_and_reported_once(bundles, live, first_layer, caplog):
+    def corrupt(request):
+        unpack(b"no page at all", "user secret")
+
+    with live(bundles) as client, caplog.at_level(logging.ERROR, "rewriter.serving"):
+        first_layer(client.app, corrupt)
+        answers = [ask(client, user_id="secret user") for _ in range(3)]
+        assert errors(client, "failure") == 3
+    for answer in answers:
+        assert (answer["rewrite"], answer["source"]) == (None, "none")
+        assert answer["reason"].startswith("failed open: rewriter.retrieval.page raised ")
+        assert answer["bundle_version"]
+        assert answer["experiment"]["arm"] == "treatment"
+    assert len([r for r in caplog.records if "failing open" in r.getMessage()]) == 1
+
+
+def test_a_request_that_breaks_leaves_the_next_one_whole(bundles, live, first_layer):
+    def sometimes(request):
+        if request.user_id == "bad":
+            raise MemoryError
+
+    with live(bundles) as client:
+        first_layer(client.app, sometimes)
+        assert ask(client, user_id="bad")["rewrite"] is None
+        assert ask(client, user_id="good")["rewrite"] == "play beat it"
+
+
+def test_a_stuck_decision_is_left_at_the_deadline_and_health_still_answers(bundles, live, first_layer):
+    release = threading.Event()
+    with live(bundles, limits=Limits(workers=2)) as client:
+        first_layer(client.app, lambda request: request.user_id == "stuck" and release.wait(20))
+        began = time.monotonic()
+        answer = ask(client, user_id="stuck", deadline_ms=100)
+        assert time.monotonic() - began < 5
+        assert answer["reason"] == "deadline: no decision within 100 ms"
+        assert client.get("/health/live").status_code == 200
+        assert ask(client, user_id="other")["rewrite"] == "play beat it"
+        assert errors(client, "deadline") == 1
+        release.set()
+
+
+def test_the_server_has_a_deadline_of_its_own(bundles, live, first_layer):
+    release = threading.Event()
+    with live(bundles, limits=Limits(deadline_ms=80)) as client:
+        first_layer(client.app, lambda request: release.wait(20))
+        assert ask(client)["reason"] == "deadline: no decision within 80 ms"
+        assert ask(client, deadline_ms=60_000)["reason"] == "deadline: no decision within 80 ms"
+        release.set()
+
+
+def test_overload_answers_at_once_and_passes(bundles, live, first_layer):
+    release = threading.Event()
+    with (
+        live(bundles, limits=Limits(workers=1, max_in_flight=3, deadline_ms=20_000)) as client,
+        ThreadPoolExecutor(3) as crowd,
+    ):
+        first_layer(client.app, lambda request: request.user_id == "slow" and release.wait(20))
+        waiting = [crowd.submit(ask, client, user_id="slow") for _ in range(3)]
+        while client.app.state.service.in_flight < 3:
+            time.sleep(0.01)
+        answer = ask(client)
+        assert (answer["rewrite"], answer["reason"]) == (None, "overload: 3 requests in flight")
+        assert errors(client, "overload") == 1
+        release.set()
+        assert [w.result()["rewrite"] for w in waiting] == ["play beat it"] * 3
+        assert ask(client)["rewrite"] == "play beat it"
+
+
+def test_a_stuck_decision_counts_as_in_flight_until_it_really_ends(bundles, live, first_layer):
+    release = threading.Event()
+    with live(bundles, limits=Limits(workers=1, max_in_flight=1, deadline_ms=50)) as client:
+        first_layer(client.app, lambda request: release.wait(20))
+        assert "deadline" in ask(client)["reason"]
+        assert "overload" in ask(client)["reason"]
+        release.set()
+        while client.app.state.service.in_flight:
+            time.sleep(0.01)
+        assert ask(client)["rewrite"] == "play beat it"
+
+
+def test_a_bundle_without_models_serves_its_pairs_and_says_what_is_missing(bundles, live):
+    with live(bundles) as client:
+        assert ask(client)["rewrite"] == "play beat it"
+        assert "no encoder and no ranker in the bundle" in ask(client, utterance="something else")["reason"]
+
+
+@pytest.mark.parametrize("make", [lambda p: p.write_text("a file where a folder should be"), lambda p: None])
+def test_a_log_that_cannot_be_written_costs_no_answer(make, bundles, tmp_path, live):
+    log = tmp_path / "log"
+    make(log)
+    with live(bundles, log / "deep" if log.exists() else log) as client:
+        assert ask(client)["rewrite"] == "play beat it"
+
+
+def test_stopping_finishes_what_is_in_flight(bundles, live, first_layer):
+    started, release = threading.Event(), threading.Event()
+
+    def slow(request):
+        started.set()
+        release.wait(20)
+
+    with live(bundles, limits=Limits(deadline_ms=20_000)) as client, ThreadPoolExecutor(1) as crowd:
+        first_layer(client.app, slow)
+        waiting = crowd.submit(ask, client)
+        assert started.wait(10)
+        client.server.should_exit = True
+        time.sleep(0.3)
+        release.set()
+        assert waiting.result()["rewrite"] == "play beat it"
