@@ -53,6 +53,7 @@ def _placed(content: Turn, place: Turn) -> Turn:
         user_id=place.user_id,
         session_id=place.session_id,
         turn_index=place.turn_index,
+        day=place.day,
         at=place.at,
         device=place.device,
         rephrase_of=None,

@@ -33,20 +33,21 @@ class _Conversation:
         self._at = datetime.min
         self._session: list[Turn] = []
         self._session_id = ""
+        self._day = 0
 
     def session(self, session_id: str, start: datetime, errands: Sequence[Errand], day: int) -> None:
         """One session: each goal until it is reached or given up."""
-        self._at, self._session, self._session_id = start, [], session_id
+        self._at, self._session, self._session_id, self._day = start, [], session_id, day
         for place, errand in enumerate(errands):
             if place:
                 self._at += timedelta(seconds=round(errand.pause_s, 2))
-            self._pursue(errand, day)
+            self._pursue(errand)
         self.turns += self._session
 
-    def _pursue(self, errand: Errand, day: int) -> None:
+    def _pursue(self, errand: Errand) -> None:
         world, user, rng = self._world, self._user, Random(errand.seed)
         planted = world.planted(rng, user) if world.scenario.planted else None
-        goal = errand.goal if planted is None else planted.meaning(user.index, day, world.flip_day)
+        goal = errand.goal if planted is None else planted.meaning(user.index, self._day, world.flip_day)
         intent = intents()[goal.intent]
         wording = first_wording(rng, user, intent)
         text = fill(wording.text, goal.slots) if planted is None else planted.text
@@ -88,6 +89,7 @@ class _Conversation:
             user_id=user.user_id,
             session_id=self._session_id,
             turn_index=len(self._session),
+            day=self._day,
             at=self._at,
             device=user.device,
             context=self._context(),

@@ -38,7 +38,8 @@ _IRREGULAR = dict(
 _GRAPHEMES = sorted(
     (
         tuple(rule.split("="))
-        for rule in """tch=C sch=sk igh=Y eigh=E augh=o ough=o tion=Sun sion=Zun ture=Cer dge=j ck=k ch=C sh=S th=T ph=f wh=w
+        for rule in """tch=C sch=sk igh=Y eigh=E eign=En augh=o ough=o
+        tion=Sun sion=Zun ture=Cer dge=j ck=k ch=C sh=S th=T ph=f wh=w
         wr=r kn=n gn=n ng=N nk=Nk qu=kw gh=g ee=I ea=I oo=U oa=O ai=E ay=E au=o aw=o ou=Q ow=O oi=8 oy=8 ie=I ei=I ey=I
         ew=U ue=U ui=U er=er ir=R ur=R ar=Ar or=Or air=er ear=Ir eer=Ir our=Or oor=Or ce=s ci=si cy=sI ge=je gy=jI
         le$=ul y$=I x=ks c=k a=a b=b d=d e=e f=f g=g h=h i=i j=j k=k l=l m=m n=n o=A p=p q=k r=r s=s t=t u=u v=v w=w y=i z=z

@@ -12,7 +12,7 @@ from rewriter.simulation.world import World
 
 _MIN_USERS = 2  # a source of one user is a habit
 _MIN_GAIN = 0.3  # the source's success must be clearly lower
-_MIN_AGREEMENT = 0.6  # share of a source's users who mean what the rewrite does
+_MIN_AGREEMENT = 2 / 3  # share of a source's users who mean what the rewrite does
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,37 @@ def true_pairs(world: World, turns: Sequence[Turn]) -> list[TruePair]:
     """Pairs worth having, one for each heard text of at least two users whose users mostly mean the same, sorted.
 
     The rewrite is the wording of what they mean that succeeds for most of them; among equals the one that this log heard
-    succeed most often, then the most popular.
+    succeed most often, then the most popular. Where a scenario changes a meaning midway, only the later days count.
     """
+    turns = _current(world, turns)
     heard_well: dict[Goal, Counter[str]] = defaultdict(Counter)
     for turn in turns:
         if turn.ok_as_is:
             heard_well[turn.goal][turn.heard.text] += 1
     found = []
     for source, said in meanings(turns).items():
-        by_goal: dict[Goal, set[str]] = defaultdict(set)
-        for user, goal in said:
-            by_goal[goal].add(user)
-        users = {user for user, _ in said}
-        goal = max(by_goal, key=lambda g: (len(by_goal[g]), g.id))
-        if len(users) < _MIN_USERS or len(by_goal[goal]) < _MIN_AGREEMENT * len(users):
-            continue
-        if all(world.succeeds(source, goal, user) for user in by_goal[goal]):
-            continue
-        pair = _best(world, source, goal, said, heard_well[goal])
+        goal = _shared_meaning(said)
+        pair = _best(world, source, goal, said, heard_well[goal]) if goal is not None else None
         if pair is not None and pair.p_success_rewrite - pair.p_success_source >= _MIN_GAIN:
             found.append(pair)
     return sorted(found, key=lambda p: p.source)
+
+
+def _current(world: World, turns: Sequence[Turn]) -> Sequence[Turn]:
+    """The turns whose meanings hold at the end of the log."""
+    if any(planted.flips for planted in world.scenario.planted):
+        return [turn for turn in turns if turn.day >= world.flip_day] or turns
+    return turns
+
+
+def _shared_meaning(said: Counter[tuple[str, Goal]]) -> Goal | None:
+    """The goal that enough users mean by a text, if it has enough users and one such goal."""
+    users: dict[Goal, set[str]] = defaultdict(set)
+    for user, goal in said:
+        users[goal].add(user)
+    n_users = len({user for user, _ in said})
+    goal = max(users, key=lambda g: (len(users[g]), g.id))
+    return goal if n_users >= _MIN_USERS and len(users[goal]) >= _MIN_AGREEMENT * n_users else None
 
 
 def _best(

@@ -13,12 +13,16 @@ from rewriter.simulation.recogniser import Heard
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn with its truth. ``ok_as_is`` is what would have come of the heard text without any rewriting."""
+    """One turn with its truth.
+
+    ``day`` counts from the world's first; ``ok_as_is`` is what would have come of the heard text without any rewriting.
+    """
 
     turn_id: str
     user_id: str
     session_id: str
     turn_index: int
+    day: int
     at: datetime
     device: str
     context: tuple[tuple[str, str], ...]

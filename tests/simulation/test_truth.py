@@ -1,0 +1,72 @@
+"""Planted truth is recovered by counting, and is what the world's rules say."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+
+import pytest
+
+from rewriter.simulation.exchange import PairRewriter
+from rewriter.simulation.simulate import simulate
+from rewriter.simulation.truth import judge, meanings, true_pairs
+
+
+@pytest.fixture(scope="module")
+def pairs(world, turns):
+    return true_pairs(world, turns)
+
+
+def test_there_are_pairs_of_many_users_and_a_long_tail(pairs):
+    n_users = [pair.n_users for pair in pairs]
+    assert sum(n >= 8 for n in n_users) >= 3
+    assert sum(n <= 3 for n in n_users) > len(pairs) / 2
+    assert min(n_users) >= 2
+
+
+def test_success_of_a_source_is_what_counting_its_failures_gives(world, turns, pairs):
+    outcomes = defaultdict(lambda: defaultdict(list))
+    for turn in turns:
+        if not world.is_out(turn.turn_id):
+            outcomes[turn.heard.text][turn.user_id].append(turn.ok)
+    for pair in pairs:
+        by_user = [sum(oks) / len(oks) for oks in outcomes[pair.source].values()]
+        if len(by_user) == pair.n_users:
+            assert sum(by_user) / len(by_user) == pytest.approx(pair.p_success_source)
+
+
+def test_the_log_alone_recovers_most_rewrites_by_counting_what_follows_failures(world, turns, pairs):
+    following = defaultdict(Counter)
+    ordered = sorted(turns, key=lambda t: (t.session_id, t.turn_index))
+    for turn, after in itertools.pairwise(ordered):
+        if turn.session_id == after.session_id and turn.heard.text != after.heard.text and after.reading.status == "ok":
+            following[turn.heard.text][after.reading.interpretation] += 1
+    frequent = [pair for pair in pairs if pair.n_users >= 6]
+    right = 0
+    for pair in frequent:
+        best = following[pair.source].most_common(1)
+        right += bool(best) and best[0][0] == world.understand(pair.rewrite, 0).interpretation
+    assert len(frequent) >= 5
+    assert right >= 0.7 * len(frequent)
+
+
+def test_serving_the_true_pairs_wins_and_hardly_ever_loses(world, turns, pairs):
+    rewriter = PairRewriter({("en-US", pair.source): pair.rewrite for pair in pairs})
+    served = [t for t in simulate(world, 450, range(10, 16), rewriter=rewriter) if t.answer.served]
+    wins = sum(t.ok and not t.ok_as_is for t in served)
+    losses = sum(t.ok_as_is and not t.ok for t in served)
+    assert wins > 60
+    assert losses <= wins / 20
+
+
+def test_a_pair_of_another_meaning_is_judged_to_fail(world, turns):
+    said = meanings(turns)["make me laugh"]
+    good, bad = judge(world, "make me laugh", "tell me a joke", said), judge(world, "make me laugh", "pause", said)
+    assert good.p_success_rewrite > 0.9 > 0.1 > bad.p_success_rewrite
+    assert good.n_users == len({user for user, _ in said})
+
+
+def test_sources_that_work_have_no_pair(world, turns, pairs):
+    sources = {pair.source for pair in pairs}
+    assert not sources & {"what's the weather", "turn it up", "tell me a joke", "next song"}
+    assert all(pair.p_success_rewrite - pair.p_success_source >= 0.3 for pair in pairs)
