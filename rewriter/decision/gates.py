@@ -38,11 +38,18 @@ def gates_of(layers: Mapping[str, Mapping[str, Any]], decide: Decide) -> dict[st
         for name, g in layers.items()
         if name in LAYERS
     }
-    switches = {"precomputed": decide.precomputed, "personal": decide.personal, "global": decide.global_}
-    for name, on in switches.items():
-        if not on:
-            gates[name] = Gate(False, gates[name].threshold, "switched off in the settings")
-    return gates
+    return switched(gates, decide)
+
+
+def switched(gates: Mapping[str, Gate], decide: Decide) -> dict[str, Gate]:
+    """The gates with the layers off that the settings switch off."""
+    on = {
+        "precomputed": decide.precomputed,
+        "personal": decide.personal,
+        "global": decide.global_,
+        "alternative": decide.alternative,
+    }
+    return {n: g if on[n] else Gate(False, g.threshold, "switched off in the settings") for n, g in gates.items()}
 
 
 def read_gates(path: Path | None, decide: Decide) -> dict[str, Gate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from rewriter.decision.candidate import Candidate
@@ -128,7 +129,7 @@ class Guards:
         before, after = numbers(source), numbers(candidate.utterance)
         if lost := before - after:
             return f"the number '{min(lost)}' would be lost"
-        words = frozenset(source.split()) - frozenset(candidate.utterance.split())
+        words = Counter(source.split()) - Counter(candidate.utterance.split())
         alike = self._decide.min_number_sound
         for number in sorted(after - before):
             if not any(sound_similarity(number, word) >= alike for word in words):

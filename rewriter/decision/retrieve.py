@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +20,24 @@ if TYPE_CHECKING:
     from rewriter.retrieval.encoder import Encoder
     from rewriter.retrieval.global_index import Entry, GlobalIndex
 
-Found = dict[str, dict[str, Any]]
+
+@dataclass
+class _Evidence:
+    """Where a text was found; a text found twice keeps all of it."""
+
+    layers: set[str] = field(default_factory=set)
+    bi_encoder: float = 0.0
+    rank: int | None = None
+    gap: float | None = None
+
+    def add(self, layer: str, score: float, rank: int | None = None, gap: float | None = None) -> None:
+        """Note one more place."""
+        self.layers.add(layer)
+        self.bi_encoder = score
+        self.rank, self.gap = (rank, gap) if rank is not None else (self.rank, self.gap)
+
+
+Found = defaultdict[str, _Evidence]
 
 
 class Directory:
@@ -80,22 +99,24 @@ class Retriever:
         """Distinct candidates other than the request itself, best bi-encoder score first, ties by text."""
         others = alternatives(request, self._settings.k_alternative)
         vectors = self._encoder.encode([request.key, *(text for text, _, _ in others)])
-        found: Found = {}
+        found: Found = defaultdict(_Evidence)
         self._personal(request, known, vectors[0], found)
         if self._index is not None:
             for hit in self._index.search(vectors[:1], self._settings.k_global, request.locale)[0]:
-                _add(found, hit.entry.utterance, "global", bi_encoder=float(hit.score))
+                found[hit.entry.utterance].add("global", float(hit.score))
         for (text, rank, gap), vector in zip(others, vectors[1:], strict=True):
-            _add(found, text, "alternative", bi_encoder=float(vectors[0] @ vector), rank=rank, gap=gap)
+            found[text].add("alternative", float(vectors[0] @ vector), rank, gap)
         found.pop(request.key, None)
         own = {e.utterance: e for e in known.personal.entries if e.locale == request.locale} if known.personal else {}
         candidates = [
             Candidate(
                 utterance=text,
-                layers=tuple(name for name in RETRIEVED if name in evidence.pop("layers")),
+                layers=tuple(name for name in RETRIEVED if name in evidence.layers),
                 entry=self._directory.of(request.locale, text),
                 own=own.get(text),
-                **evidence,
+                bi_encoder=evidence.bi_encoder,
+                rank=evidence.rank,
+                gap=evidence.gap,
             )
             for text, evidence in found.items()
         ]
@@ -107,11 +128,4 @@ class Retriever:
         from rewriter.retrieval.personal_index import nearest
 
         for hit in nearest(known.personal, query, self._settings.k_personal, request.locale):
-            _add(found, hit.entry.utterance, "personal", bi_encoder=float(hit.score))
-
-
-def _add(found: Found, text: str, layer: str, **evidence: Any) -> None:
-    """Note a candidate; one found twice keeps the layers of both and the first score."""
-    kept = found.setdefault(text, {"layers": set()})
-    layers = kept["layers"] | {layer}
-    found[text] = evidence | kept | {"layers": layers}
+            found[hit.entry.utterance].add("personal", float(hit.score))

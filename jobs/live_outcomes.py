@@ -1,0 +1,55 @@
+"""Win/loss of rewrites that were live: turns that got a rewrite against turns from which the same one was withheld."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from jobs.past_requests import Log
+from jobs.session import spark_session
+from jobs.storage import read_table
+from rewriter.evaluation.win_loss import WinLoss
+from schemas.tables import DEFECTS, TURNS
+
+
+def _net(n: int, failed: int, n_withheld: int, failed_withheld: int) -> tuple[int, int]:
+    """Wins and losses of one rewrite: successes it gained or lost against the rate of the turns without it.
+
+    >>> _net(100, 10, 50, 40)
+    (70, 0)
+    """
+    gained = round(n * failed_withheld / n_withheld) - failed if n_withheld else 0
+    return max(0, min(gained, n)), max(0, min(-gained, n))
+
+
+def live_rows(log: Log) -> list[dict[str, Any]]:
+    """Rows of `win_loss` with basis live, by layer; empty if nothing was rewritten yet.
+
+    A single turn cannot show what would have happened otherwise, so wins and losses are net counts of each rewrite;
+    turns of a rewrite that was never withheld are undecided.
+    """
+    spark = spark_session()
+    failed = read_table(spark, log.defects, DEFECTS).select("turn_id", "defective")
+    decided = read_table(spark, log.turns, TURNS).where(F.col("rewrite.served").isNotNull())
+    treated = F.col("rewrite.arm") == "treatment"
+    groups = (
+        decided.join(failed, "turn_id")
+        .groupBy(F.col("rewrite.layer").alias("layer"), F.col("rewrite.rewrite_id").alias("name"))
+        .agg(
+            F.count_if(treated).alias("n"),
+            F.count_if(treated & F.col("defective")).alias("failed"),
+            F.count_if(~treated).alias("n_withheld"),
+            F.count_if(~treated & F.col("defective")).alias("failed_withheld"),
+        )
+        .orderBy("layer", "name")
+        .collect()
+    )
+    totals: dict[str, WinLoss] = {}
+    for row in groups:
+        wins, losses = _net(row["n"], row["failed"], row["n_withheld"], row["failed_withheld"])
+        undecided = 0 if row["n_withheld"] else row["n"]
+        one = WinLoss(row["n"] + row["n_withheld"], row["n"], wins, losses, row["n"] - wins - losses - undecided, undecided)
+        for layer in (row["layer"] or "unknown", "all"):
+            totals[layer] = totals[layer] + one if layer in totals else one
+    return [totals[layer].row("live", layer) for layer in sorted(totals)]

@@ -1,0 +1,92 @@
+"""Guards, one table of cases a rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from rewriter.decision.candidate import Candidate
+from rewriter.decision.guards import Guards
+from rewriter.decision.request import Interpretation, Request
+from rewriter.retrieval.entries import Entry
+from rewriter.settings import Decide
+
+CITIES = {name: frozenset({"city"}) for name in ("boston", "austin", "denver", "dover")}
+GUARDS = Guards(Decide(), CITIES, {("en-US", "play beet it")})
+
+
+def candidate(text: str, intent: str | None = "play_music", **slots: str) -> Candidate:
+    return Candidate(text, ("global",), entry=Entry(text, "en-US", "domain", intent, slots))
+
+
+@pytest.mark.parametrize(
+    ("said", "rewrite", "why"),
+    [
+        ("play beat it", "play beat it", "equals the request"),
+        ("play bead it", "play beet it", "itself rewritten"),
+        ("set an alarm for seven", "set an alarm", "the number 'seven' would be lost"),
+        ("set an alarm for seven", "set an alarm for eleven", "the number 'seven' would be lost"),
+        ("set an alarm", "set an alarm for seven", "the number 'seven' would be invented"),
+        ("set a timer for 10 minutes", "set a timer for 20 minutes", "the number '10' would be lost"),
+        ("do not play jazz", "play jazz", "the negation 'not' would be added or dropped"),
+        ("play jazz", "play no jazz", "'no' would be added or dropped"),
+        ("turn on the lights", "turn off the lights", "'off' and 'on' would be swapped"),
+        ("volume up", "volume down", "'down' and 'up' would be swapped"),
+        ("play the music", "stop the music", "protected word 'stop' would be added or dropped"),
+        ("weather in boston", "weather in denver", "the city 'boston' would become 'denver'"),
+    ],
+)
+def test_a_rewrite_that_changes_what_must_stay_is_refused(said, rewrite, why):
+    city = {"city": rewrite.split()[-1]} if "weather" in rewrite else {}
+    got = GUARDS.refuse(Request(said), candidate(rewrite, **city))
+    if "swapped" in why:
+        assert sorted(w for w in why.split("'") if w in ("on", "off", "up", "down")) == sorted(
+            w for w in got.split("'") if w in ("on", "off", "up", "down")
+        )
+        assert "swapped" in got
+    else:
+        assert why in got
+
+
+@pytest.mark.parametrize(
+    ("said", "rewrite", "slots"),
+    [
+        ("play beef it", "play beat it", {}),
+        ("set a timer for tin minutes", "set a timer for ten minutes", {}),
+        ("set a timer for for minutes", "set a timer for four minutes", {}),
+        ("turn of the lights", "turn off the lights", {}),
+        ("weather in boston please", "weather in boston", {"city": "boston"}),
+        ("weather in dover", "weather in denver", {"city": "denver"}),
+        ("weather in bawston", "weather in boston", {"city": "boston"}),
+    ],
+)
+def test_a_rewrite_that_mends_a_mishearing_passes(said, rewrite, slots):
+    assert GUARDS.refuse(Request(said), candidate(rewrite, **slots)) == ""
+
+
+@pytest.mark.parametrize(
+    "intent", ["call", "CallContact", "sendMessage", "list+remove_item", "email_sendemail", "UnlockDoor"]
+)
+def test_a_protected_intent_is_neither_rewritten_nor_produced(intent):
+    assert intent in GUARDS.leave_alone(Request("something", interpretation=Interpretation(intent=intent)))
+    assert intent in GUARDS.leave_alone(Request("something"), intent)
+    assert intent in GUARDS.refuse(Request("something"), candidate("something else", intent))
+
+
+@pytest.mark.parametrize("intent", ["play_playlist", "recall_fact", "clock", "display", "inform+request", None])
+def test_an_intent_that_only_looks_protected_is_not(intent):
+    assert GUARDS.protects_intent(intent) == ""
+
+
+def test_without_an_intent_the_words_decide():
+    assert "'call'" in GUARDS.leave_alone(Request("call mum"))
+    assert GUARDS.leave_alone(Request("call mum"), "play_song") == ""
+    assert "'send'" in GUARDS.refuse(Request("sand a note"), candidate("send a note", None))
+
+
+@pytest.mark.parametrize("said", ["yes", "No!", "stop stop", "", "?!"])
+def test_a_request_of_protected_words_or_no_words_is_left_alone(said):
+    assert GUARDS.leave_alone(Request(said)) != ""
+
+
+def test_an_ordinary_request_is_not_left_alone():
+    assert GUARDS.leave_alone(Request("stop the music")) == ""
