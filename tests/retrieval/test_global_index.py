@@ -1,0 +1,97 @@
+"""One contract for every kind of global index."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rewriter.errors import RewriterError
+from rewriter.retrieval.entries import Entry, entries_of, table_of
+from rewriter.retrieval.global_index import GlobalIndex
+
+DIM = 24
+LOCALES = {"de-DE": 40, "en-GB": 300, "en-US": 600, "fr-FR": 3}
+
+
+def some_entries() -> list[Entry]:
+    return [
+        Entry(f"request {i}", locale, "music", "play", {"song": str(i), "artist": "abba"}, i + 1, i % 3, i + 2, 1.5e9 + i)
+        for locale, n in LOCALES.items()
+        for i in range(n)
+    ]
+
+
+@pytest.fixture(scope="module", params=["flat", "hnsw"])
+def index(request, unit) -> GlobalIndex:
+    n = sum(LOCALES.values())
+    return GlobalIndex.build(table_of(some_entries()), unit(n, DIM, 3), n if request.param == "flat" else 10, "v1")
+
+
+@pytest.fixture(scope="module")
+def vectors(unit):
+    return unit(sum(LOCALES.values()), DIM, 3)
+
+
+def test_each_entry_is_the_best_answer_to_its_own_vector(index: GlobalIndex, vectors):
+    entries = some_entries()
+    for row in (0, 39, 40, 200, 700, 941):
+        best = index.search(vectors[row : row + 1], 3, entries[row].locale)[0][0]
+        assert best.entry == entries[row]
+        assert best.entry.slots == {"artist": "abba", "song": entries[row].utterance.split()[1]}
+        assert best.score == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_entry_of_another_locale_is_ever_returned(index: GlobalIndex, vectors, locale: str):
+    for hits in index.search(vectors[::50], 10, locale):
+        assert {hit.entry.locale for hit in hits} == {locale}
+        assert len(hits) == min(10, LOCALES[locale])
+        assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+
+
+def test_an_unknown_locale_and_no_places_find_nothing(index: GlobalIndex, vectors):
+    assert index.search(vectors[:2], 5, "es-ES") == [[], []]
+    assert index.search(vectors[:2], 0, "en-US") == [[], []]
+
+
+def test_a_saved_index_answers_as_before_and_has_the_same_bytes(index: GlobalIndex, vectors, tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        index.save(tmp_path / name)
+    again = GlobalIndex.load(tmp_path / "a")
+    assert (again.kind, again.dim, len(again), again.encoder_version) == (index.kind, DIM, len(index), "v1")
+    assert again.search(vectors[:20], 5, "en-GB") == index.search(vectors[:20], 5, "en-GB")
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_an_empty_index_finds_nothing(tmp_path: Path):
+    GlobalIndex.build(table_of([]), np.zeros((0, DIM), np.float32), 10).save(tmp_path)
+    assert GlobalIndex.load(tmp_path).search(np.ones((1, DIM), np.float32), 5, "en-US") == [[]]
+
+
+def test_entries_and_vectors_that_do_not_match_are_refused(vectors):
+    with pytest.raises(RewriterError, match="943 entries but 5 vectors"):
+        GlobalIndex.build(table_of(some_entries()), vectors[:5], 10)
+
+
+def test_a_locale_whose_rows_are_scattered_is_refused(vectors):
+    scattered = [Entry("a", "en-US"), Entry("b", "de-DE"), Entry("c", "en-US")]
+    with pytest.raises(RewriterError, match="'en-US' do not lie together"):
+        GlobalIndex.build(table_of(scattered), vectors[:3], 10)
+
+
+@pytest.mark.parametrize("file", ["entries.parquet", "index.faiss", "global.json"])
+def test_a_missing_or_broken_file_is_one_error_that_names_the_folder(index: GlobalIndex, tmp_path: Path, file: str):
+    index.save(tmp_path)
+    (tmp_path / file).write_bytes(b"broken")
+    with pytest.raises(RewriterError, match=str(tmp_path)):
+        GlobalIndex.load(tmp_path)
+    (tmp_path / file).unlink()
+    with pytest.raises(RewriterError, match=str(tmp_path)):
+        GlobalIndex.load(tmp_path)
+
+
+def test_entries_survive_their_table():
+    entries = some_entries()[:50]
+    assert list(entries_of(table_of(entries))) == entries
