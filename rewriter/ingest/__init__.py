@@ -1,0 +1,1 @@
+"""Import of foreign logs: mapped, checked row by row, pseudonymised, merged without duplicates."""
