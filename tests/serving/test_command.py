@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jobs.serve import listen
 from rewriter.bundle.layout import current, current_version
 from rewriter.decision_log import read_decisions
 
@@ -73,6 +74,13 @@ def test_a_flipped_byte_is_one_clear_line_that_names_the_file(bundles):
 @pytest.mark.parametrize("port", ["http", "-1", "99999"])
 def test_an_impossible_port_is_one_clear_line(port, bundles):
     fails("--bundles", str(bundles), "--port", port)
+
+
+def test_connections_send_each_packet_at_once():
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_serving_loads_neither_spark_nor_torch_nor_transformers():
