@@ -125,9 +125,9 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
         head = f"[{number:>2}/{len(stages)}] {stage.name:<17}"
         if record.is_done(stage, marks[stage.name], out):
             record.stages[stage.name]["status"] = "skipped"
-            console.print(f"{head} unchanged, skipped", highlight=False)
+            console.print(f"{head} unchanged, skipped", highlight=False, soft_wrap=True)
             continue
-        console.print(f"{head} ...", highlight=False)
+        console.print(f"{head} ...", highlight=False, soft_wrap=True)
         record.stages.pop(stage.name, None)
         record.save()
         start = time.perf_counter()
@@ -142,7 +142,7 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
         }
         record.save()
         said = ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in counts.items() if _is_short(v))
-        console.print(f"{head} {seconds:6.1f} s  {said}", highlight=False)
+        console.print(f"{head} {seconds:6.1f} s  {said}", highlight=False, soft_wrap=True)
     record.save()
     return record.stages
 
