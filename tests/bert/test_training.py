@@ -14,7 +14,7 @@ from rewriter.bert.training import fit, freeze_words, shuffled_batches, tensors
 from rewriter.errors import RewriterError
 from rewriter.settings import Train
 
-TRAIN = Train(max_steps=60, batch_size=8, learning_rate=1e-3)
+TRAIN = Train(max_steps=60, batch_size=8, learning_rate=1e-3, threads=1)
 
 
 class Classifier(torch.nn.Module):

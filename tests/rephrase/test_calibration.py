@@ -1,0 +1,60 @@
+"""Calibration recovers what was planted, and the threshold is the best one."""
+
+import numpy as np
+import pytest
+
+from rewriter.rephrase.calibration import best_threshold, calibrate, expected_f
+from rewriter.rephrase.decode import probabilities
+
+
+def _planted(temperature: float, bias: float, n: int = 6000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores too sharp by ``temperature`` and too shy of none by ``bias``, with labels drawn from the truth."""
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=(n, 4)) * 4
+    truth = probabilities(scores, temperature, bias)
+    drawn = (truth.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    right = np.zeros((n, 3), bool)
+    right[drawn > 0, drawn[drawn > 0] - 1] = True
+    return scores, (drawn > 0).astype(float), right
+
+
+@pytest.mark.parametrize(("temperature", "bias"), [(1.0, 0.0), (2.5, 0.0), (0.6, 1.5), (3.0, -2.0)])
+def test_a_known_temperature_and_bias_are_recovered(temperature: float, bias: float) -> None:
+    found = calibrate(*_planted(temperature, bias))
+    assert found.temperature == pytest.approx(temperature, rel=0.06)
+    assert found.null_bias == pytest.approx(bias, abs=0.25)
+
+
+def test_the_temperature_alone_is_recovered_with_the_bias_held_at_zero() -> None:
+    found = calibrate(*_planted(2.0, 0.0), fit_bias=False)
+    assert found.null_bias == 0.0
+    assert found.temperature == pytest.approx(2.0, rel=0.05)
+
+
+def test_no_labels_leave_the_scores_alone() -> None:
+    found = calibrate(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 3), bool))
+    assert (found.temperature, found.null_bias) == (1.0, 0.0)
+
+
+def test_the_threshold_has_the_best_f1_of_all_by_brute_force() -> None:
+    rng = np.random.default_rng(2)
+    predicted = rng.random(300).round(2)
+    gain = (rng.random(300) < predicted).astype(float)
+    total = gain.sum() + 11
+    threshold, f1 = best_threshold(predicted, gain, total)
+
+    def f_at(value: float) -> float:
+        chosen = predicted >= value
+        return float(2 * gain[chosen].sum() / (chosen.sum() + total))
+
+    assert f1 == pytest.approx(max(f_at(v) for v in np.unique(predicted)))
+    assert f_at(threshold) == pytest.approx(f1)
+
+
+def test_precision_counts_more_with_a_smaller_beta() -> None:
+    predicted = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    gain = np.array([1.0, 1.0, 0.0, 1.0, 0.0, 0.0])
+    strict, _ = best_threshold(predicted, gain, 4.0, beta=0.2)
+    loose, _ = best_threshold(predicted, gain, 4.0, beta=2.0)
+    assert strict > loose
+    assert expected_f(predicted, gain, 4.0, 1.0)[1][3] == pytest.approx(2 * 3 / (4 + 4))
