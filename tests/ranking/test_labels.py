@@ -1,0 +1,45 @@
+"""What the log says about a candidate."""
+
+from __future__ import annotations
+
+import pytest
+
+from rewriter.decision.candidate import Candidate
+from rewriter.evaluation.win_loss import Outcome
+from rewriter.ranking.labels import Past, label_of, outcome_of
+from rewriter.retrieval.entries import Entry
+
+BEAT_IT, BAD = "music|play|song=beat it", "music|play|song=bad"
+RESOLVED = Past(True, None, BEAT_IT, "play beat it", "music")
+GIVEN_UP = Past(True, None, None, "", "music")
+WORKED = Past(False, BAD, None, "", "music")
+
+
+def known(text: str, song: str) -> Candidate:
+    return Candidate(text, ("global",), entry=Entry(text, "en-US", "music", "play", {"song": song}))
+
+
+UNKNOWN = Candidate("play bat it", ("alternative",))
+
+
+@pytest.mark.parametrize(
+    ("past", "candidate", "outcome", "label"),
+    [
+        (RESOLVED, known("put on beat it", "Beat It"), Outcome.WIN, 1),
+        (RESOLVED, Candidate("play beat it", ("alternative",)), Outcome.WIN, 1),
+        (RESOLVED, known("play bad", "bad"), Outcome.UNDECIDED, 0),
+        (RESOLVED, UNKNOWN, Outcome.UNDECIDED, 0),
+        (GIVEN_UP, known("play bad", "bad"), Outcome.UNDECIDED, None),
+        (WORKED, known("put on bad", "bad"), Outcome.TIE, None),
+        (WORKED, known("play beat it", "beat it"), Outcome.LOSS, 0),
+        (WORKED, UNKNOWN, Outcome.LOSS, 0),
+    ],
+)
+def test_outcome_and_label(past, candidate, outcome, label):
+    assert outcome_of(past, candidate) is outcome
+    assert label_of(past, candidate) == label
+
+
+def test_the_users_own_reading_counts_where_the_global_index_knows_none():
+    own = Entry("put on beat it", "en-US", "music", "play", {"song": "beat it"})
+    assert outcome_of(RESOLVED, Candidate("put on beat it", ("personal",), own=own)) is Outcome.WIN
