@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rewriter.bundle import layout
 from rewriter.bundle.controls import Controls
@@ -23,6 +23,7 @@ from serving.locales import canonical_locale
 
 _LOGGER = logging.getLogger("rewriter.serving")
 POLL_S = 0.5
+RETRY_S = 10.0
 _DEFAULT_LOCALE = "en-US"
 _Stamp = tuple[int, int, int] | None
 
@@ -128,7 +129,8 @@ class Holder:
         """
         self.bundles, self.faults, self._threads = bundles, dict[str, str](), threads
         self._changing, self._stop = threading.Lock(), threading.Event()
-        self._seen_current, self._seen_controls = _stamp(bundles / layout.CURRENT), _stamp(bundles / layout.CONTROLS)
+        self._seen = {name: _stamp(bundles / name) for name in (layout.CONTROLS, layout.CURRENT)}
+        self._retry_at: dict[str, float] = {}
         self.controls = Controls.read(bundles)
         self._shared = _Shared(load_bundle(layout.current(bundles), threads))
         self._thread = threading.Thread(target=self._watch, name="bundle-watch", daemon=True)
@@ -161,23 +163,22 @@ class Holder:
         self._shared.retire()
 
     def refresh(self) -> None:
-        """Take over what changed in the folder since the last look."""
+        """Take over what changed in the folder since the last look; what failed is tried again now and then."""
         with self._changing:
-            controls = _stamp(self.bundles / layout.CONTROLS)
-            if controls != self._seen_controls:
-                self._seen_controls = controls
-                self._attempt(layout.CONTROLS, self._read_controls)
-            current = _stamp(self.bundles / layout.CURRENT)
-            if current != self._seen_current:
-                self._seen_current = current
-                self._attempt(layout.CURRENT, self._load_current)
+            for name, change in ((layout.CONTROLS, self._read_controls), (layout.CURRENT, self._load_current)):
+                stamp = _stamp(self.bundles / name)
+                again = name in self.faults and time.monotonic() >= self._retry_at[name]
+                if stamp != self._seen[name] or again:
+                    self._seen[name] = stamp
+                    self._attempt(name, change)
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL_S):
             self.refresh()
 
-    def _attempt(self, what: str, change: Any) -> None:
+    def _attempt(self, what: str, change: Callable[[], None]) -> None:
         """Make a change, or stay as before and keep the fault; whatever is wrong with new files, the old ones serve."""
+        self._retry_at[what] = time.monotonic() + RETRY_S
         try:
             change()
             self.faults.pop(what, None)

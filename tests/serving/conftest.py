@@ -1,5 +1,6 @@
 """A real uvicorn server on a free port of this machine, in a thread or as the command a person would start."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -8,9 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 
+from rewriter.ranking.combiner import Combiner
+from rewriter.ranking.features import NAMES
+from rewriter.retrieval.encoder import OnnxEncoder
+from rewriter.retrieval.entries import Entry, table_of
+from rewriter.retrieval.global_index import GlobalIndex
+from rewriter.retrieval.page import PersonalEntries
+from rewriter.retrieval.personal_index import write_store
 from serving.app import create_app
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +74,38 @@ def bundles(tmp_path, pair, publish_pairs):
     folder = tmp_path / "bundles"
     publish_pairs(folder, pair(), pair(source="turn of the light", rewrite="turn off the light", domain="home"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def models(tiny_bert, tmp_path_factory):
+    """Folders of models and indexes, as the jobs write them: a tiny encoder, and a ranker that goes by wording."""
+    from rewriter.bert.pretrained import load_pretrained
+    from rewriter.retrieval.model import BiEncoder, save_onnx
+
+    root = tmp_path_factory.mktemp("models")
+    folders = {name: root / name for name in ("encoder", "global", "personal", "ranker")}
+    for folder in folders.values():
+        folder.mkdir()
+    bert, tokenizer = load_pretrained(tiny_bert)
+    save_onnx(BiEncoder(bert).eval(), folders["encoder"] / "model.onnx")
+    tokenizer.save(str(folders["encoder"] / "tokenizer.json"))
+    card = {"dim": 32, "max_length": 16, "pooling": "mean", "model_version": "tiny"}
+    (folders["encoder"] / "encoder.json").write_text(json.dumps(card))
+    encoder = OnnxEncoder(folders["encoder"])
+
+    def entry(text, n_users):
+        return Entry(text, "en-US", "music", "play_music", {}, 9, 0, n_users, 1.7e9)
+
+    everybody = [entry(text, 20) for text in ("play jazz music", "show traffic news", "turn the lights off")]
+    vectors = encoder.encode([e.utterance for e in everybody])
+    GlobalIndex.build(table_of(everybody), vectors, 1000).save(folders["global"])
+    own = {name: [entry(text, 1)] for name, text in (("ann", "play my kitchen album"), ("bob", "play my kitchen song"))}
+    pages = {name: PersonalEntries(tuple(es), encoder.encode([e.utterance for e in es])) for name, es in own.items()}
+    write_store(folders["personal"], sorted(pages.items()), 32)
+    by_wording = np.array([20.0 if name == "characters" else 0.0 for name in NAMES])
+    first = Combiner(NAMES, np.zeros(len(NAMES)), np.ones(len(NAMES)), by_wording, -14.0)
+    (folders["ranker"] / "ranker.json").write_text(json.dumps({"first": first.as_json(), "full": None}))
+    return folders
 
 
 class Layer:

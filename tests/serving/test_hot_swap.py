@@ -9,6 +9,7 @@ import pytest
 
 from jobs import control
 from rewriter.bundle.layout import CONTROLS, CURRENT, current_version
+from serving import holder
 
 
 def ask(client, utterance="play beet it"):
@@ -90,6 +91,22 @@ def test_a_damaged_new_bundle_leaves_the_old_one_in_service_and_says_so(bundles,
         assert served(client)["faults"] == {}
 
 
+def test_a_bundle_that_was_mended_is_taken_over_without_another_publish(bundles, live, pair, publish_pairs, monkeypatch):
+    monkeypatch.setattr(holder, "RETRY_S", 0.2)
+    first = current_version(bundles)
+    with live(bundles) as client:
+        second = publish_pairs(bundles, pair(support_users=99))
+        control.rollback(["--bundles", str(bundles)])
+        until(lambda: served(client)["bundle_version"] == first)
+        whole = (second / "pairs.parquet").read_bytes()
+        (second / "pairs.parquet").write_bytes(whole[:-1])
+        (bundles / CURRENT).write_text(second.name + "\n")
+        until(lambda: served(client)["faults"])
+        (second / "pairs.parquet").write_bytes(whole)
+        until(lambda: served(client)["bundle_version"] == second.name)
+        assert served(client)["faults"] == {}
+
+
 @pytest.mark.parametrize("content", ["", "nonsense\n", "../../etc\n"])
 def test_a_current_that_names_nothing_leaves_the_old_bundle_in_service(content, bundles, live):
     first = current_version(bundles)
@@ -151,11 +168,11 @@ def test_a_version_is_activated_over_the_api_unless_it_is_unknown_or_damaged(bun
 
 def test_an_engine_closes_only_when_the_last_request_has_left_it(bundles, live, pair, publish_pairs):
     with live(bundles) as client:
-        holder = client.app.state.holder
-        with holder.lease() as old:
+        held = client.app.state.holder
+        with held.lease() as old:
             closed = []
             old.engine.close = lambda: closed.append(True)
             version = publish_pairs(bundles, pair(support_users=99)).name
-            until(lambda: holder.version == version)
+            until(lambda: held.version == version)
             assert closed == []
         assert closed == [True]
