@@ -7,8 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tokenizers import Tokenizer
 
 from rewriter.bert.onnx import example_batch, export_int8
@@ -28,7 +27,7 @@ def write_model(model: SpanModel, tokenizer: Tokenizer, settings: Settings, fold
     """Write weights, int8 graph, configuration and tokenizer, and a decision that is not calibrated yet."""
     tokenizer.save(str(folder / "tokenizer.json"))
     weights = {name: tensor.contiguous() for name, tensor in sorted(model.state_dict().items())}
-    save_file({name: tensor.to(torch.float32) for name, tensor in weights.items()}, str(folder / "model.safetensors"))
+    (folder / "model.safetensors").write_bytes(save({name: tensor.float() for name, tensor in weights.items()}))
     config = model.encoder.config.to_dict()
     config["rephrase_markers"] = list(NAMES)
     config.pop("_name_or_path", None)
