@@ -172,7 +172,8 @@ def slurp(folder: Path) -> Figures:
 
 
 def _row(name: str, columns: Sequence[Figures]) -> str:
-    cells = ("" if (v := column.get(name)) is None else f"{v:,.0f}" if name == "requests" else f"{v:.3g}" for column in columns)
+    values = [column.get(name) for column in columns]
+    cells = ["" if v is None else f"{v:,.0f}" if name == "requests" else f"{v:.3g}" for v in values]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
@@ -181,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dstc2", type=Path, help="folder of the restaurant calls")
     parser.add_argument("--slurp", type=Path, help="folder of the recorded requests")
-    parser.add_argument("--users", type=int, default=1000)
+    parser.add_argument("--users", type=int, default=1500)
     parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, default=_HERE)

@@ -52,6 +52,17 @@ class Reading:
         return domain, intent, self.goal.slots
 
 
+_Slots = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """Readings of a text by what of his own a user needs for each, and the reading for everybody else."""
+
+    options: tuple[tuple[_Slots, Reading], ...]
+    otherwise: Reading
+
+
 @dataclass(frozen=True)
 class _Pattern:
     intent: Intent
@@ -93,7 +104,7 @@ class Nlu:
         self._by_first = _patterns()
         self._unclear = frozenset(clean(text) for text in unclear)
         self._names = {slot: {_bare(value): value for value in values} for slot, values in catalogue.values.items()}
-        self._parsed: dict[str, tuple[tuple[Intent, tuple[tuple[str, str], ...]], ...]] = {}
+        self._parsed: dict[str, _Parsed] = {}
         self._titles = {slot: self._index(slot) for slot in _SEARCHED}
 
     def _index(self, slot: str) -> dict[str, str]:
@@ -106,28 +117,34 @@ class Nlu:
 
     def understand(self, text: str, own: dict[str, tuple[str, ...]]) -> Reading:
         """The reading of a heard text for a user with these things of his own."""
-        core = clean(text)
-        if core in self._unclear:
-            return Reading(None, 0.45, "no_result", "There are several of those. Which one do you mean?")
-        matches = self._parsed.get(core)
-        if matches is None:
-            matches = self._parsed[core] = self._matches(core)
-        for intent, slots in matches:
-            if all(
-                value in own.get(slot, ()) if slot in OWN else value in self._catalogue.known[slot] for slot, value in slots
-            ):
-                return _resolved(core, intent, slots)
-        return self._unresolved(core, *matches[0]) if matches else _guess(core)
+        parsed = self._parsed.get(text)
+        if parsed is None:
+            parsed = self._parsed[text] = self._parse(clean(text))
+        for needed, reading in parsed.options:
+            if all(value in own.get(slot, ()) for slot, value in needed):
+                return reading
+        return parsed.otherwise
 
-    def _matches(self, core: str) -> tuple[tuple[Intent, tuple[tuple[str, str], ...]], ...]:
+    def _parse(self, core: str) -> _Parsed:
+        if core in self._unclear:
+            return _Parsed((), Reading(None, 0.45, "no_result", "There are several of those. Which one do you mean?"))
+        matches = self._matches(core)
+        options = tuple(
+            (tuple((s, v) for s, v in slots if s in OWN), _resolved(core, intent, slots))
+            for intent, slots in matches
+            if all(s in OWN or v in self._catalogue.known[s] for s, v in slots)
+        )
+        return _Parsed(options, self._unresolved(core, *matches[0]) if matches else _guess(core))
+
+    def _matches(self, core: str) -> list[tuple[Intent, _Slots]]:
         first = core.split(" ", 1)[0]
         candidates = [*self._by_first.get(first, ()), *self._by_first[""]]
         found = ((pattern, pattern.regex.fullmatch(core)) for pattern in candidates)
-        return tuple(
+        return [
             (p.intent, tuple((s, self._names[s].get(m[s], m[s])) for s in p.intent.slots if s in m.re.groupindex))
             for p, m in found
             if m
-        )
+        ]
 
     def _unresolved(self, core: str, intent: Intent, slots: tuple[tuple[str, str], ...]) -> Reading:
         """The wording is known and a name in it is not."""
