@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from jobs.command import Parser, run_main
 from rewriter.bundle import layout
 from rewriter.bundle.controls import Controls
 from rewriter.bundle.pairs import bundle_pairs, read_pairs
+from rewriter.bundle.parquet import read_parquet, table_files
 from rewriter.bundle.regression import Case, cases_of, read_cases, regression_faults
 from rewriter.bundle.verify import verify
 from rewriter.bundle.write import Parts, publish
@@ -33,7 +31,7 @@ from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
 from rewriter.errors import RewriterError
 from rewriter.settings import Settings, as_dict, read_settings
-from schemas.table import conform
+from schemas.table import conform, day_of
 from schemas.tables import WIN_LOSS
 
 #: Argument -> place in a warehouse.
@@ -89,19 +87,18 @@ def _paths(args: argparse.Namespace) -> dict[str, Path]:
 
 def _data_days(turns: Path | None, pairs: pa.Table) -> tuple[str, ...]:
     """First and last day of the log, else of the pairs' evidence."""
-    if turns is not None:
-        try:
-            data = ds.dataset(turns, format="parquet", partitioning="hive")
-            days = data.to_table(columns=["day"])["day"].cast(pa.string()) if "day" in data.schema.names else None
-            at = data.to_table(columns=["at"])["at"] if days is None else None
-        except (OSError, pa.ArrowInvalid, KeyError) as error:
-            raise RewriterError(f"turns {turns}: cannot be read ({str(error).splitlines()[0]})") from error
-        days = pc.strftime(at, format="%Y-%m-%d") if days is None else days
-    else:
+    if turns is None:
         seen = pa.chunked_array([*pairs["first_seen"].chunks, *pairs["last_seen"].chunks], type=pairs["last_seen"].type)
-        days = pc.strftime(seen, format="%Y-%m-%d")
-    span = pc.min_max(days)
-    return (span["min"].as_py(), span["max"].as_py()) if span["min"].is_valid else ()
+        days = day_of(seen).to_pylist()
+    else:
+        folders = [file.parent.name for file in table_files(turns)]
+        days = [name.removeprefix("day=") for name in folders if name.startswith("day=")]
+        if len(days) < len(folders):
+            at = read_parquet(turns, ["at"])
+            if not at.num_columns:
+                raise RewriterError(f"turns {turns}: missing 'at'")
+            days = day_of(at["at"]).to_pylist()
+    return (min(days), max(days)) if days else ()
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -126,7 +123,7 @@ def _finite(value: Any) -> Any:
 def _win_loss(path: Path | None) -> tuple[dict[str, Any], ...]:
     if path is None:
         return ()
-    data = conform(WIN_LOSS, ds.dataset(path, format="parquet").to_table(), str(path))
+    data = conform(WIN_LOSS, read_parquet(path), str(path))
     keys = [(name, "ascending") for name in WIN_LOSS.key]
     return tuple(_finite(row) for row in data.sort_by(keys).to_pylist())
 
@@ -136,7 +133,7 @@ def _locales(pairs: pa.Table, global_index: Path | None) -> dict[str, int]:
     counts = Counter(pairs["locale"].to_pylist())
     entries = global_index / "entries.parquet" if global_index is not None else None
     if entries is not None and entries.exists():
-        counts.update(pq.read_table(entries, columns=["locale"])["locale"].to_pylist())
+        counts.update(read_parquet(entries, ["locale"])["locale"].to_pylist())
     return dict(sorted(counts.items()))
 
 

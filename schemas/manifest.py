@@ -48,7 +48,7 @@ def version_of(manifest: dict[str, Any]) -> str:
     """The version that this content must have: same content, same version, whatever its parent.
 
     >>> version_of({"data_days": ["2026-01-01", "2026-01-09"], "files": []})[:15]
-    '20260109-80318f'
+    '20260109-61d91b'
     """
     days = manifest["data_days"]
     day = days[-1].replace("-", "") if days else "undated"

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from rewriter.bundle.controls import Controls
-from rewriter.errors import RewriterError
+from rewriter.bundle.parquet import read_parquet
 from schemas.table import ContractError, conform
 from schemas.tables import PAIR_STATUSES, REWRITE_PAIRS
 
@@ -30,11 +29,7 @@ def read_pairs(path: Path) -> pa.Table:
     ContractError
         Naming every column that breaks the contract and every unknown status.
     """
-    try:
-        data = ds.dataset(path, format="parquet").to_table()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RewriterError(f"pairs {path}: cannot be read ({str(error).splitlines()[0]})") from error
-    pairs = conform(REWRITE_PAIRS, data, str(path))
+    pairs = conform(REWRITE_PAIRS, read_parquet(path), str(path))
     if unknown := sorted(set(pairs["status"].to_pylist()) - set(PAIR_STATUSES)):
         raise ContractError(f"table 'rewrite_pairs' in {path}: status is {unknown}, expected {', '.join(PAIR_STATUSES)}")
     return pairs
