@@ -21,7 +21,7 @@ def realism():
 
 
 def test_word_errors_are_counted_by_kind(realism):
-    assert realism.edits("play the silver tide".split(), "play silver tied now".split()) == {
+    assert realism.edits("turn on the hall lights please".split(), "turn the whole lights please now".split()) == {
         "deleted": 1, "substituted": 1, "inserted": 1,
     }  # fmt: skip
     figures = realism.recogniser_figures(["Play it!", "stop now"], ["play it", "now"])
