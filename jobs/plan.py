@@ -31,6 +31,8 @@ class Stage:
         Part of the log's days it reads, ``all`` included; None where the job has no such option.
     settings
         Sections of the settings that change its result.
+    state
+        Files below the run's folder that people change between runs (blocks, approvals) and that change its result.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Stage:
     more_outputs: tuple[tuple[str, str], ...] = ()
     days: str | None = None
     settings: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -121,6 +124,7 @@ PLAN: tuple[Stage, ...] = (
         ),
         "bundles",
         settings=("decide", "experiment", "privacy", "retrieval", "personal", "publish"),
+        state=("bundles/controls.jsonl", "bundles/regression.jsonl"),
     ),
 )
 

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,16 @@ def code_state() -> str:
     return digest.hexdigest()
 
 
-def fingerprints(stages: Sequence[Stage], settings: Settings, log: Any, code: str) -> dict[str, str]:
-    """What each stage's result depends on, hashed: the log, its settings, the code, and the stages before it."""
+def people_state(out: Path) -> dict[str, str]:
+    """SHA-256 of each file that people change between runs, by its path; empty text where there is none."""
+    files = {path: out / path for stage in PLAN for path in stage.state}
+    return {path: hashlib.sha256(f.read_bytes()).hexdigest() if f.exists() else "" for path, f in files.items()}
+
+
+def fingerprints(
+    stages: Sequence[Stage], settings: Settings, log: Any, code: str, state: Mapping[str, str]
+) -> dict[str, str]:
+    """What each stage's result depends on, hashed: the log, its settings, the code, people, and the stages before it."""
     values = as_dict(settings)
     out: dict[str, str] = {}
     for stage in PLAN:
@@ -71,6 +79,7 @@ def fingerprints(stages: Sequence[Stage], settings: Settings, log: Any, code: st
             "log": log if any(path == TURNS for _, path in stage.inputs) else None,
             "before": [out[name] for name in after(stage)],
             "code": code,
+            "state": [state.get(path, "") for path in stage.state],
         }
         out[stage.name] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return out
@@ -120,7 +129,7 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
     _check_log(turns)
     out.mkdir(parents=True, exist_ok=True)
     record = Record(out, turns, config, settings)
-    marks = fingerprints(stages, settings, log, code_state())
+    marks = fingerprints(stages, settings, log, code_state(), people_state(out))
     for number, stage in enumerate(stages, 1):
         head = f"[{number:>2}/{len(stages)}] {stage.name:<17}"
         if record.is_done(stage, marks[stage.name], out):

@@ -52,8 +52,12 @@ def test_until_keeps_what_the_last_stage_needs_and_nothing_else():
     assert until(None) == PLAN
 
 
-def marks(settings: Settings, log: object = "log", code: str = "code") -> dict[str, str]:
-    return fingerprints(PLAN, settings, log, code)
+def marks(settings: Settings, log: object = "log", code: str = "code", blocked: str = "") -> dict[str, str]:
+    return fingerprints(PLAN, settings, log, code, {"bundles/controls.jsonl": blocked})
+
+
+def test_a_block_publishes_again_and_reruns_nothing_else():
+    assert changed(marks(Settings()), marks(Settings(), blocked="a pair")) == {"publish"}
 
 
 def changed(a: dict[str, str], b: dict[str, str]) -> set[str]:
@@ -64,7 +68,14 @@ def test_a_setting_reruns_its_stages_and_those_after_them_only():
     stricter = dataclasses.replace(Settings(), mine=dataclasses.replace(Mine(), min_users=99))
     again = changed(marks(Settings()), marks(stricter))
     assert {"mine_fit", "mine_rewrites", "publish"} <= again
-    assert not again & {"train_defects", "label_defects", "train_rephrase", "detect_rephrases", "train_encoder", "build_global"}
+    assert not again & {
+        "train_defects",
+        "label_defects",
+        "train_rephrase",
+        "detect_rephrases",
+        "train_encoder",
+        "build_global",
+    }
 
 
 def test_a_changed_log_changed_code_or_seed_reruns_everything():
