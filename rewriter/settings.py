@@ -88,7 +88,7 @@ class Retrieval:
     k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper")
     k_cross_encoder: int = _set(3, "candidates", "read by the cross-encoder, best first: each costs about a millisecond")
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
-    train_steps: int = _set(96, "steps", "of the bi-encoder, at most [train] max_steps; recall rises little after these")
+    train_steps: int = _set(64, "steps", "of the bi-encoder, at most [train] max_steps; recall rises little after these")
     train_corpus: int = _set(
         4000, "requests", "known to succeed: hard negatives come from them, and recall is tested on them"
     )

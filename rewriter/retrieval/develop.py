@@ -12,11 +12,11 @@ from tokenizers import Tokenizer
 
 from rewriter.bert.training import Progress, reproducible
 from rewriter.retrieval.card import Outcome, model_version, write_cards
-from rewriter.retrieval.encoder import OnnxEncoder
+from rewriter.retrieval.encoder import CARD, MODEL, TOKENIZER, OnnxEncoder
 from rewriter.retrieval.model import BiEncoder, save_onnx
 from rewriter.retrieval.pairs import Known, Pair
 from rewriter.retrieval.recall import Recall, findable, recall
-from rewriter.retrieval.train import Lexicon, train_bi_encoder
+from rewriter.retrieval.train import Lexicon, sample, train_bi_encoder
 from rewriter.settings import Settings
 
 MIN_PAIRS = 50  # fewer teach nothing that the pretrained weights do not know
@@ -58,47 +58,56 @@ def develop(
     The trained weights are kept only if both their recalls on ``test`` are at least those of the pretrained ones. The same
     inputs and settings give the same bytes.
     """
-    length, limit = settings.retrieval.max_length, settings.retrieval.test_queries
-    asked = _questions(findable(test, corpus), limit)
-    texts = [t for p in asked for t in (p.query,)] + [one.text for one in corpus]
-    lexicon = Lexicon.of(tokenizer, texts, length)
+    asked = _questions(findable(test, corpus), settings.retrieval.test_queries)
     reason = _why_not(len(train), len(asked))
+    steps = 0 if reason else min(settings.retrieval.train_steps, settings.train.max_steps)
+    drawn = sample(train, steps * settings.train.batch_size, settings.seed) if steps else []
+    texts = [t for p in (*asked, *drawn) for t in (p.query, p.target)] + [one.text for one in corpus]
+    lexicon = Lexicon.of(tokenizer, texts, settings.retrieval.max_length)
     with reproducible(settings.seed, settings.train.threads):
-        before = after = recall(asked, corpus, lexicon.vectors(module))
-        chosen, steps = module, 0
-        if not reason:
+        vectors = lexicon.vectors(module)
+        before = after = recall(asked, corpus, vectors)
+        chosen = module
+        if steps:
             trained = copy.deepcopy(module)
-            losses = train_bi_encoder(
+            train_bi_encoder(
                 trained,
-                tokenizer,
-                train,
+                lexicon,
+                drawn,
                 corpus,
                 settings.train,
                 seed=settings.seed,
-                steps=settings.retrieval.train_steps,
-                max_length=length,
+                vectors=vectors,
                 progress=progress,
             )
-            steps = len(losses)
-            after = recall(asked, corpus, lexicon.vectors(trained))
+            asking = lexicon.only([p.query for p in asked] + [one.text for one in corpus])
+            after = recall(asked, corpus, asking.vectors(trained))
             reason = _verdict(before, after)
             chosen = trained if after.is_at_least(before) else module
-    save_onnx(chosen.eval(), folder / "model.onnx")
-    tokenizer.save(str(folder / "tokenizer.json"))
-    served = _served_recall(folder, asked, corpus, lexicon, module.dim, length, settings.train.threads)
-    counts = dict(Counter(p.kind for p in train))
-    outcome = Outcome(chosen is not module, reason, counts, len(corpus), steps, before, after, served)
-    version = model_version(folder / "model.onnx", folder / "tokenizer.json")
-    write_cards(folder, outcome, version, module.dim, length)
+    served = _export(chosen, tokenizer, folder, settings, asked, corpus)
+    outcome = Outcome(
+        kept=chosen is not module,
+        reason=reason,
+        n_train=dict(Counter(p.kind for p in train)),
+        n_corpus=len(corpus),
+        steps=steps,
+        zero_shot=before,
+        trained=after,
+        served=served,
+    )
+    version = model_version(folder / MODEL, folder / TOKENIZER)
+    write_cards(folder, outcome, version, module.dim, settings.retrieval.max_length)
     return outcome
 
 
-def _served_recall(
-    folder: Path, asked: Sequence[Pair], corpus: Sequence[Known], lexicon: Lexicon, dim: int, length: int, threads: int
+def _export(
+    module: BiEncoder, tokenizer: Tokenizer, folder: Path, settings: Settings, asked: Sequence[Pair], corpus: Sequence[Known]
 ) -> Recall:
-    """Recall of the exported int8 graph, by the very class that serves it."""
-    card = {"dim": dim, "max_length": length, "model_version": ""}
-    (folder / "encoder.json").write_text(json.dumps(card), "utf-8")
-    texts = list(lexicon.rows)
-    vectors = OnnxEncoder(folder, threads).encode(texts)
+    """Write the int8 graph and the tokenizer; returns the recall of that graph by the very class that serves it."""
+    save_onnx(module.eval(), folder / MODEL)
+    tokenizer.save(str(folder / TOKENIZER))
+    card = {"dim": module.dim, "max_length": settings.retrieval.max_length, "model_version": ""}
+    (folder / CARD).write_text(json.dumps(card), "utf-8")
+    texts = sorted({p.query for p in asked} | {one.text for one in corpus}) if asked else []
+    vectors = OnnxEncoder(folder, settings.train.threads).encode(texts)
     return recall(asked, corpus, dict(zip(texts, vectors, strict=True)))

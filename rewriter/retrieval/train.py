@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from rewriter.settings import Train
 SHARES = {"rephrase": 0.5, "alternative": 0.25, "wording": 0.25}
 _REFRESHES = 2
 
+Vectors = Mapping[str, NDArray[np.float32]]
+
 
 @dataclass(frozen=True)
 class Lexicon:
@@ -35,6 +37,12 @@ class Lexicon:
         """The distinct texts, tokenised."""
         distinct = sorted(set(texts))
         return cls({text: i for i, text in enumerate(distinct)}, tokenize(tokenizer, distinct, max_length))
+
+    def only(self, texts: Sequence[str]) -> Lexicon:
+        """The lexicon of these of its texts."""
+        distinct = sorted(set(texts))
+        ids = [self.tokens.ids[self.tokens.starts[i] : self.tokens.starts[i + 1]] for i in (self.rows[t] for t in distinct)]
+        return Lexicon({text: i for i, text in enumerate(distinct)}, Tokens.of([row.tolist() for row in ids]))
 
     def inputs(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Padded ids and mask of the texts."""
@@ -73,17 +81,24 @@ def _endless(pairs: Sequence[Pair], rng: np.random.Generator) -> Iterator[Pair]:
 
 
 def batches(
-    module: BiEncoder, lexicon: Lexicon, pairs: Sequence[Pair], corpus: Sequence[Known], batch_size: int
+    module: BiEncoder,
+    lexicon: Lexicon,
+    pairs: Sequence[Pair],
+    corpus: Sequence[Known],
+    batch_size: int,
+    vectors: Vectors | None = None,
 ) -> Iterator[Batch]:
     """The pairs, already in order, ``batch_size`` at a time, with a hard negative each.
 
-    They are mined before the first batch and again, by the module as it is by then, half way.
+    They are mined before the first batch, from ``vectors`` if the module's are at hand, and again, by the module as it is
+    by then, half way.
     """
     positives = frozenset((p.query, p.target) for p in pairs)
     part = -(-len(pairs) // (_REFRESHES * batch_size)) * batch_size
     for first in range(0, len(pairs), part):
         chosen = pairs[first : first + part]
-        mined = hard_negatives(chosen, corpus, lexicon.vectors(module), positives)
+        at_hand = vectors if vectors is not None and first == 0 else lexicon.vectors(module)
+        mined = hard_negatives(chosen, corpus, at_hand, positives)
         for start in range(0, len(chosen), batch_size):
             rows = chosen[start : start + batch_size]
             hard = dict.fromkeys(one for near in mined[start : start + batch_size] for one in near)
@@ -93,30 +108,27 @@ def batches(
 
 def train_bi_encoder(
     module: BiEncoder,
-    tokenizer: Tokenizer,
+    lexicon: Lexicon,
     pairs: Sequence[Pair],
     corpus: Sequence[Known],
     train: Train,
     *,
     seed: int,
-    steps: int,
-    max_length: int,
+    vectors: Vectors | None = None,
     progress: Progress | None = None,
 ) -> list[float]:
-    """Train the module in place on pairs and the requests known to succeed; returns the loss of each step.
+    """Train the module in place on the pairs, in their order, once; returns the loss of each step.
 
-    The same inputs, seed and threads give the same weights.
+    ``lexicon`` holds every text of the pairs and of the corpus, the requests known to succeed. The same inputs, seed and
+    threads give the same weights.
     """
     freeze_words(module.encoder)
-    steps = min(steps, train.max_steps)
-    ordered = sample(pairs, steps * train.batch_size, seed)
-    texts = [t for p in ordered for t in (p.query, p.target)] + [one.text for one in corpus]
-    lexicon = Lexicon.of(tokenizer, texts, max_length)
 
     def loss_of(batch: Batch) -> torch.Tensor:
         n = len(batch.pairs)
-        vectors = module(*lexicon.inputs([*(p.query for p in batch.pairs), *(c.text for c in batch.candidates)]))
-        return info_nce(vectors[:n], vectors[n:], torch.from_numpy(batch.masked))
+        both = module(*lexicon.inputs([*(p.query for p in batch.pairs), *(c.text for c in batch.candidates)]))
+        return info_nce(both[:n], both[n:], torch.from_numpy(batch.masked))
 
-    made = batches(module, lexicon, ordered, corpus, train.batch_size)
+    made = batches(module, lexicon, pairs, corpus, train.batch_size, vectors)
+    steps = -(-len(pairs) // train.batch_size)
     return fit(module, made, loss_of, train, seed=seed, steps=steps, progress=progress)

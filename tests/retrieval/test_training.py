@@ -131,13 +131,13 @@ CORPUS = [Known(f"{verb} {noun}", f"{verb}|{noun}") for noun in NOUNS for verb i
 
 def test_training_finds_planted_rephrases_and_gives_the_same_weights_twice(tiny_bert: Path):
     bert, tokenizer = load_pretrained(tiny_bert)
-    lexicon = Lexicon.of(tokenizer, [p.query for p in PLANTED] + [k.text for k in CORPUS], 16)
+    lexicon = Lexicon.of(tokenizer, [t for p in PLANTED for t in (p.query, p.target)] + [k.text for k in CORPUS], 16)
     untrained = BiEncoder(bert).eval()
     weights, recalls = [], []
     for _ in range(2):
         module = copy.deepcopy(untrained)
         train = Train(max_steps=60, batch_size=16, learning_rate=2e-3, threads=1)
-        losses = train_bi_encoder(module, tokenizer, PLANTED, CORPUS, train, seed=3, steps=60, max_length=16)
+        losses = train_bi_encoder(module, lexicon, sample(PLANTED, 60 * 16, 3), CORPUS, train, seed=3)
         weights.append(module.state_dict())
         recalls.append(recall(PLANTED, CORPUS, lexicon.vectors(module)).at_1)
     assert len(losses) == 60
