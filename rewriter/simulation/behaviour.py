@@ -35,10 +35,10 @@ def politeness(rng: Random, text: str, naivety: float) -> str:
 
 
 def other_wording(rng: Random, user: User, intent: Intent, said: Wording) -> Wording:
-    """Another way to say the goal; most people fall back on the plain ones, which the NLU knows."""
+    """Another way to say the goal; most people fall back on the plainest, which the NLU knows."""
     plain = rng.random() < 0.82
     pairs = [
-        (w, weight)
+        (w, weight * weight if plain else weight)
         for w, weight in zip(intent.wordings, weights_of(intent, user.naivety), strict=True)
         if w is not said and (w.known or not plain) and weight > 0
     ]

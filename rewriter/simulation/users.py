@@ -11,7 +11,7 @@ from rewriter.simulation.chance import poisson
 from rewriter.simulation.wordings import Intent, Wording, intents
 
 _HABITUAL_GOAL = 0.6  # share of goals that are favourites
-_HABITUAL_WORDING = 0.55  # share of first attempts said in the user's own way
+_HABITUAL_WORDING = 0.45  # share of first attempts said in the user's own way
 _ASK_MORE = 0.3  # chance that a goal is followed by another in the same session
 _SIBLING = 0.35  # share of following goals that differ in one slot only
 _DEVICES = ("speaker", "speaker", "speaker", "phone", "phone", "tv")

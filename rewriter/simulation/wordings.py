@@ -16,15 +16,15 @@ music.play_song | 17 | Playing {song}.
   put on {song} = 9
   i want to hear {song} = 7
   start {song} = 3
-  ? throw on {song} = 4
-  ? let me hear {song} = 4
-  ? how about some {song} = 2
+  ? throw on {song} = 3
+  ? let me hear {song} = 2.5
+  ? how about some {song} = 1
 music.play_artist | 7 | Here is music by {artist}.
   play {artist} = 30
   play music by {artist} = 12
   play something by {artist} = 8
-  ? get me some {artist} = 4
-  ? i am in the mood for {artist} = 3
+  ? get me some {artist} = 3
+  ? i am in the mood for {artist} = 2
 music.play_playlist | 7 | Shuffling your {playlist} playlist.
   play my {playlist} = 26
   play my {playlist} playlist = 14
@@ -39,27 +39,27 @@ music.volume_up | 3 | Volume up.
   turn it up = 16
   volume up = 14
   louder = 8
-  ? crank it up = 4
+  ? crank it up = 8
   ? make it less quiet = 2
 music.volume_down | 3 | Volume down.
   turn it down = 16
   volume down = 14
   quieter = 6
-  ? that is too loud = 5
+  ? that is too loud = 9
 music.next_track | 3 | Next one.
   next song = 18
   skip this song = 14
   skip = 8
-  ? i do not like this one = 4
+  ? i do not like this one = 9
 music.pause | 2 | Paused.
   pause = 12
   pause the music = 12
-  ? hold the music = 2
+  ? hold the music = 5
 video.play_show | 5 | Starting {show}.
   watch {show} = 18
   play the show {show} = 8
   put on the show {show} = 6
-  ? show me the latest {show} = 4
+  ? show me the latest {show} = 3
   ? bring up {show} = 2
 video.play_movie | 3 | Starting the movie {movie}.
   watch the movie {movie} = 14
@@ -74,8 +74,8 @@ weather.today | 7 | It will be mild with a high of eighteen.
   what's the weather today = 14
   weather forecast = 6
   how is the weather = 8
-  ? what's it like outside = 6
-  ? do i need a jacket = 4
+  ? what's it like outside = 12
+  ? do i need a jacket = 8
 weather.city | 4 | In {city} it is cloudy.
   what's the weather in {city} = 20
   weather in {city} = 10
@@ -89,7 +89,7 @@ weather.day | 4 | {day} looks dry.
 weather.rain | 3 | No rain is expected.
   will it rain today = 16
   is it going to rain = 14
-  ? should i bring an umbrella = 6
+  ? should i bring an umbrella = 9
 lights.room_on | 5 | The {room} lights are on.
   turn on the {room} lights = 18
   turn on the lights in the {room} = 10
@@ -112,7 +112,7 @@ climate.set_temperature | 3 | Set to {temperature} degrees.
 climate.warmer | 2 | Turning up the heat.
   make it warmer = 12
   turn up the heat = 12
-  ? i am freezing = 6
+  ? i am freezing = 8
 timers.set | 9 | {minutes} minutes, starting now.
   set a timer for {minutes} minutes = 30
   set a {minutes} minute timer = 14
@@ -122,20 +122,20 @@ timers.set | 9 | {minutes} minutes, starting now.
 alarms.set | 6 | Alarm set for {clock}.
   set an alarm for {clock} = 18
   wake me up at {clock} = 14
-  ? get me up at {clock} = 6
+  ? get me up at {clock} = 8
 timers.left | 2 | Four minutes are left.
   how much time is left = 14
   check my timer = 8
-  ? am i done yet = 4
+  ? am i done yet = 7
 lists.add_item | 7 | I added {item} to your {list} list.
   add {item} to my {list} list = 22
   put {item} on my {list} list = 12
-  ? we are out of {item} = 7
-  ? i need {item} on the {list} list = 4
+  ? we are out of {item} = 5
+  ? i need {item} on the {list} list = 2
 lists.read | 2 | Here is your {list} list.
   what's on my {list} list = 14
   read my {list} list = 8
-  ? go over my {list} list = 3
+  ? go over my {list} list = 5
 lists.remove_item | 1 | I removed {item}.
   remove {item} from my {list} list = 10
   take {item} off my {list} list = 5
@@ -151,7 +151,7 @@ navigation.route | 4 | The way to {place} takes about twenty minutes.
   navigate to {place} = 14
   take me to {place} = 12
   directions to {place} = 8
-  ? how do i reach {place} = 5
+  ? how do i reach {place} = 3
 navigation.traffic | 2 | Traffic to {place} is light.
   how is traffic to {place} = 10
   how long to get to {place} = 8
@@ -160,11 +160,11 @@ navigation.nearby | 3 | The nearest {nearby} is half a mile away.
   find the nearest {nearby} = 10
   where is the nearest {nearby} = 12
   find a {nearby} nearby = 6
-  ? i am looking for a {nearby} = 5
+  ? i am looking for a {nearby} = 4
 general.time | 4 | It is a quarter past.
   what time is it = 26
   tell me the time = 6
-  ? got the time = 3
+  ? got the time = 5
 general.height | 2 | It is quite high.
   how tall is {mountain} = 14
   how high is {mountain} = 10
@@ -186,12 +186,12 @@ general.score | 3 | {team} are ahead by two.
   ? how did {team} do = 6
 general.joke | 3 | Here is one you will not forget.
   tell me a joke = 18
-  ? make me laugh = 7
-  ? say something funny = 5
+  ? make me laugh = 10
+  ? say something funny = 6
 general.news | 3 | Here are the headlines.
   what's the news = 12
   play the news = 12
-  ? what is going on in the world = 5
+  ? what is going on in the world = 8
 ! services.order_food | 0.7 | I can not order food yet.
   order a pizza = 6
   order some dinner = 4

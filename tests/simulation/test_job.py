@@ -12,7 +12,7 @@ from rewriter.simulation.tables import OUTCOMES
 from schemas.table import conform
 from schemas.tables import FEEDBACKS, REWRITE_PAIRS, TRUTH, TRUTH_PAIRS, TURNS
 
-ARGUMENTS = ["--users", "120", "--days", "4", "--seed", "5"]
+ARGUMENTS = ["--users", "220", "--days", "4", "--seed", "5"]
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +60,11 @@ def test_published_pairs_are_served_and_logged_and_only_active_ones(log, tmp_pat
     truth = rows(out / "truth_pairs").to_pylist()
     row = dict.fromkeys(REWRITE_PAIRS.schema.names)
     pairs = [
-        row | {"locale": "en-US", "source": p["source"], "rewrite": p["rewrite"], "status": "active" if i % 2 else "blocked"}
+        row | {"locale": "en-US", "source": p["source"], "rewrite": p["rewrite"], "status": "active" if i % 4 else "blocked"}
         for i, p in enumerate(truth)
     ]
     pq.write_table(pa.Table.from_pylist(pairs), tmp_path / "pairs.parquet")
-    following = ["--out", str(tmp_path / "next"), "--users", "120", "--days", "8", "--seed", "5", "--first-day", "4"]
+    following = ["--out", str(tmp_path / "next"), "--users", "220", "--days", "9", "--seed", "5", "--first-day", "4"]
     counts = main([*following, "--pairs", str(tmp_path / "pairs.parquet"), "--holdout", "0.4"])
     logged = [r for r in rows(tmp_path / "next" / "turns").to_pylist() if r["rewrite"]]
     assert len(logged) == counts["rewritten"] > 3
