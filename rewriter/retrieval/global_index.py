@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from schemas.tables import INDEX_ENTRIES
 __all__ = ["Entry", "GlobalIndex", "Hit"]
 
 ENTRIES, VECTORS, CARD = "entries.parquet", "index.faiss", "global.json"
+_KEPT = 1 << 16  # entries, about 40 MB
 
 
 def _locale_rows(locales: pa.ChunkedArray) -> dict[str, Rows]:
@@ -52,6 +54,7 @@ class GlobalIndex:
         self.entries = conform(INDEX_ENTRIES, entries).combine_chunks()
         self.encoder_version = encoder_version
         self._index = index
+        self._entry = lru_cache(_KEPT)(self._read)
         self._rows = _locale_rows(self.entries.column("locale")) if entries.num_rows else {}
 
     def __len__(self) -> int:
@@ -105,7 +108,10 @@ class GlobalIndex:
         (folder / CARD).write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", "utf-8")
 
     def entry(self, row: int) -> Entry:
-        """The entry of a row."""
+        """The entry of a row; those asked for of late are kept, since few requests make most of the traffic."""
+        return self._entry(row)
+
+    def _read(self, row: int) -> Entry:
         return entry_of({name: self.entries.column(name)[row].as_py() for name in self.entries.column_names})
 
     def search(self, vectors: NDArray[np.float32], k: int, locale: str) -> list[list[Hit]]:

@@ -47,8 +47,8 @@ def pack(entries: Sequence[Entry], vectors: NDArray[np.floating]) -> bytes:
     return body + _TAIL.pack(zlib.crc32(body))
 
 
-def unpack(page: bytes, where: str) -> PersonalEntries:
-    """The entries and vectors of a page.
+def unpack(page: bytes | memoryview, where: str) -> PersonalEntries:
+    """The entries and vectors of a page, as copies: the bytes may vanish afterwards.
 
     Raises
     ------

@@ -84,20 +84,16 @@ class LmdbStore:
         CorruptPageError
             Naming the user's page if it is damaged; other users' pages can still be read.
         """
-        page = self._page(user_id)
-        if page is None:
-            return PersonalEntries((), np.zeros((0, self.dim), np.float32))
-        return unpack(page, f"personal index {self._folder}, user '{user_id}'")
-
-    def _page(self, user_id: str) -> bytes | None:
-        if not user_id:
-            return None
+        where = f"personal index {self._folder}, user '{user_id}'"
         try:
-            with self._environment.begin() as transaction:
-                page: bytes | None = transaction.get(key_of(user_id))
+            # The page is read in place: it must not be used after the transaction.
+            with self._environment.begin(buffers=True) as transaction:
+                page = transaction.get(key_of(user_id)) if user_id else None
+                if page is not None:
+                    return unpack(page, where)
         except lmdb.Error as error:
-            raise RewriterError(f"personal index {self._folder}, user '{user_id}': {error}") from error
-        return page
+            raise RewriterError(f"{where}: {error}") from error
+        return PersonalEntries((), np.zeros((0, self.dim), np.float32))
 
     def search(self, user_id: str, vector: NDArray[np.float32], k: int, locale: str | None = None) -> list[Hit]:
         """The user's best ``k`` entries for a query (dim,), best first. Exact."""

@@ -90,6 +90,8 @@ def test_a_damaged_page_is_named_and_leaves_other_users_unaffected(unit, tmp_pat
     store = LmdbStore(tmp_path)
     with pytest.raises(CorruptPageError, match="user 'ben'"):
         store.entries("ben")
+    with pytest.raises(CorruptPageError, match="user 'ben'"):
+        store.search("ben", np.ones(DIM, np.float32), 1)
     assert len(store.entries("anna").entries) == 3
     assert len(store.entries("döra").entries) == 7
 
@@ -97,6 +99,12 @@ def test_a_damaged_page_is_named_and_leaves_other_users_unaffected(unit, tmp_pat
 def test_a_user_that_comes_twice_is_refused(unit, tmp_path: Path):
     with pytest.raises(RewriterError, match=r"anna.* twice"):
         write_store(tmp_path, [users(unit)[0], users(unit)[0]], DIM)
+
+
+def test_entries_outlive_the_store(store: LmdbStore, unit):
+    read = store.entries("ben")
+    store.close()
+    np.testing.assert_allclose(read.vectors, unit(40, DIM, 40), atol=5e-4)
 
 
 def test_a_store_of_nobody_can_be_read(tmp_path: Path):
