@@ -90,7 +90,7 @@ class Retrieval:
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
     train_steps: int = _set(64, "steps", "of the bi-encoder, at most [train] max_steps; recall rises little after these")
     train_corpus: int = _set(
-        4000, "requests", "known to succeed: hard negatives come from them, and recall is tested on them"
+        3000, "requests", "known to succeed: hard negatives come from them, and recall is tested on them"
     )
     test_queries: int = _set(500, "rephrases", "of the last days that teach, to compare trained and pretrained weights")
     max_defect: float = _set(0.3, "probability", "a turn counts as a success of its request up to this defect probability")
@@ -111,7 +111,7 @@ class Decide:
     max_request_success: float = _set(0.9, "probability", "a request known to succeed at least so often is left alone")
     min_request_turns: int = _set(5, "turns", "fewer do not show that a request usually succeeds")
     min_own_successes: int = _set(2, "turns", "a user who succeeded so often with a request knows how to say it")
-    min_number_sound: float = _set(0.6, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
+    min_number_sound: float = _set(0.5, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
     min_entity_sound: float = _set(0.5, "0..1", "a known entity may only become another that sounds so much like it")
     min_wins: int = _set(10, "wins", "a layer with fewer on held-out days stays off, whatever their ratio")
     protected_intents: tuple[str, ...] = _set(
