@@ -48,6 +48,6 @@ def render(numbers: dict[str, Any]) -> str:
     environment.filters.update(percent=_percent, number=_number, ratio=_ratio)
     template = environment.from_string(files("rewriter.report").joinpath("page.html.j2").read_text("utf-8"))
     specs = charts(numbers)
-    bundle = vl_convert.javascript_bundle() if specs else ""
+    bundle = vl_convert.javascript_bundle(None) if specs else ""
     script = (bundle + _DRAW).replace("</script", "<\\/script")
     return template.render(**numbers, charts=specs, specs=_inline(specs), script=script)
