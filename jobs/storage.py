@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from rewriter.errors import RewriterError
@@ -84,10 +84,16 @@ def check_files(path: Path, table: Table) -> int:
     return rows
 
 
+def _day_column(frame: DataFrame) -> Column:
+    if "day" in frame.columns:
+        return F.col("day").cast("string")
+    return F.date_format("at", "yyyy-MM-dd") if "at" in frame.columns else F.lit(None).cast("string")
+
+
 def read_table(spark: SparkSession, path: Path | str, table: Table) -> DataFrame:
     """The table at ``path`` (a folder or one Parquet file) with the contract's columns, absent optional ones null.
 
-    Tables partitioned by day also have the column ``day`` (string, ``YYYY-MM-DD``).
+    Tables partitioned by day also have the column ``day`` (string, ``YYYY-MM-DD``; null in a single file without ``at``).
 
     Raises
     ------
@@ -107,8 +113,7 @@ def read_table(spark: SparkSession, path: Path | str, table: Table) -> DataFrame
         for f in schema
     ]
     if "day" in table.partitions:
-        day = F.col("day").cast("string") if "day" in frame.columns else F.date_format("at", "yyyy-MM-dd")
-        columns.append(day.alias("day"))
+        columns.append(_day_column(frame).alias("day"))
     return frame.select(*columns)
 
 
