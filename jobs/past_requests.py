@@ -72,13 +72,15 @@ def _previous() -> Column:
 
 
 def past_requests(log: Log, settings: Settings) -> DataFrame:
-    """One row a turn that was not rewritten: its request, the turn before it, whether it failed and what resolved it.
+    """One row a turn that was not rewritten: its request, the turn before it, how it went and what resolved it.
 
     The column ``later`` is null unless the turn failed and a rephrase of it succeeded.
     """
     spark = spark_session()
     turns = read_table(spark, log.turns, TURNS)
-    defects = read_table(spark, log.defects, DEFECTS).select("turn_id", "defective")
+    surely = F.col("defect") <= F.lit(settings.retrieval.max_defect).cast("float")
+    judged = read_table(spark, log.defects, DEFECTS)
+    defects = judged.select("turn_id", "defective", (~F.col("defective") & surely).alias("succeeded"))
     links = _links(read_table(spark, log.rephrases, REPHRASES).drop("day"), log.min_probability)
     later = turns.select(
         F.col("turn_id").alias("resolved_by"),
@@ -133,6 +135,7 @@ def past_of(row: Mapping[str, Any]) -> Past:
     later = row["later"]
     return Past(
         defective=bool(row["defective"]),
+        succeeded=bool(row["succeeded"]),
         own=interpretation_key(row["domain"], row["intent"], row["slots"]),
         later=interpretation_key(later["domain"], later["intent"], later["slots"]) if later else None,
         later_text=later["text"] if later else "",

@@ -106,8 +106,8 @@ def _rows_of(engine: Engine, row: dict[str, Any]) -> list[dict[str, Any]]:
 def _drawn(requests: DataFrame, n: int) -> DataFrame:
     """Resolved failures up to half of ``n``, the rest successes, with ``weight``: how many of the log one stands for."""
     resolved = requests.where(F.col("later").isNotNull())
-    succeeded = requests.where(~F.col("defective"))
-    counts = requests.agg(F.count("later").alias("resolved"), F.count_if(~F.col("defective")).alias("succeeded")).first()
+    succeeded = requests.where("succeeded")
+    counts = requests.agg(F.count("later").alias("resolved"), F.count_if("succeeded").alias("succeeded")).first()
     n_resolved, n_succeeded = (int(counts[0]), int(counts[1])) if counts else (0, 0)
     first = min(n_resolved, n // 2)
     second = min(n_succeeded, n - first)

@@ -15,8 +15,8 @@ class Past:
 
     Attributes
     ----------
-    defective
-        Whether it failed.
+    defective, succeeded
+        Whether it failed, and whether it surely did not; a turn between the two shows neither a win nor a loss.
     own
         Its interpretation (see `interpretation_key`); None if NLU understood nothing.
     later, later_text
@@ -26,6 +26,7 @@ class Past:
     """
 
     defective: bool
+    succeeded: bool
     own: str | None
     later: str | None
     later_text: str
@@ -52,7 +53,9 @@ def outcome_of(past: Past, candidate: Candidate) -> Outcome:
     if past.is_resolved and candidate.utterance == past.later_text:
         return Outcome.WIN
     reading = reading_of(candidate)
-    if not past.defective and reading is None:
+    if not past.defective and not past.succeeded:
+        return Outcome.UNDECIDED
+    if past.succeeded and reading is None:
         return Outcome.LOSS
     return proxy_outcome(past.defective, past.own, past.later, reading)
 

@@ -10,15 +10,16 @@ from rewriter.ranking.labels import Past, label_of, outcome_of
 from rewriter.retrieval.entries import Entry
 
 BEAT_IT, BAD = "music|play|song=beat it", "music|play|song=bad"
-RESOLVED = Past(True, None, BEAT_IT, "play beat it", "music")
-GIVEN_UP = Past(True, None, None, "", "music")
-WORKED = Past(False, BAD, None, "", "music")
+RESOLVED = Past(True, False, None, BEAT_IT, "play beat it", "music")
+GIVEN_UP = Past(True, False, None, None, "", "music")
+WORKED = Past(False, True, BAD, None, "", "music")
 
 
 def known(text: str, song: str) -> Candidate:
     return Candidate(text, ("global",), entry=Entry(text, "en-US", "music", "play", {"song": song}))
 
 
+UNCLEAR = Past(False, False, BAD, None, "", "music")
 UNKNOWN = Candidate("play bat it", ("alternative",))
 
 
@@ -33,6 +34,8 @@ UNKNOWN = Candidate("play bat it", ("alternative",))
         (WORKED, known("put on bad", "bad"), Outcome.TIE, None),
         (WORKED, known("play beat it", "beat it"), Outcome.LOSS, 0),
         (WORKED, UNKNOWN, Outcome.LOSS, 0),
+        (UNCLEAR, known("play beat it", "beat it"), Outcome.UNDECIDED, None),
+        (UNCLEAR, UNKNOWN, Outcome.UNDECIDED, None),
     ],
 )
 def test_outcome_and_label(past, candidate, outcome, label):

@@ -1,0 +1,78 @@
+"""Past requests and the ranker's training job, on a planted log."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jobs.past_requests import Log, past_of, past_requests, request_of, resolutions
+from jobs.train_ranker import main
+from rewriter.errors import RewriterError
+from rewriter.settings import Settings
+
+
+def frame(spark, rows, columns):
+    return spark.createDataFrame(rows, columns)
+
+
+def test_a_failure_is_resolved_by_the_first_success_at_most_three_rephrases_on(spark):
+    links = frame(
+        spark,
+        [("a", "b"), ("b", "c"), ("c", "d"), ("k", "l"), ("p", "q"), ("q", "r"), ("r", "s"), ("s", "t"), ("x", "y")],
+        "turn_id string, target string",
+    )
+    failed = dict.fromkeys("abkpqrsx", True) | dict.fromkeys("cdlty", False)
+    defects = frame(spark, list(failed.items()), "turn_id string, defective boolean")
+    got = {tuple(row) for row in resolutions(links, defects).collect()}
+    assert got == {("a", "c"), ("b", "c"), ("k", "l"), ("q", "t"), ("r", "t"), ("s", "t"), ("x", "y")}
+
+
+def rows_of(world):
+    log = Log(world.root / "turns", world.root / "defects", world.root / "rephrases", 0.5)
+    return {row["turn_id"]: row for row in past_requests(log, Settings()).toArrow().to_pylist()}
+
+
+def test_a_past_request_knows_the_turn_before_it_and_what_resolved_it(spark, planted_world):
+    rows = rows_of(planted_world)
+    second = next(name for name in sorted(rows) if name.endswith("-1"))
+    first = second[:-1] + "0"
+    failed, repeated = past_of(rows[first]), past_of(rows[second])
+    assert (failed.defective, failed.is_resolved, failed.own) == (True, True, None)
+    assert failed.later == repeated.own
+    assert failed.later_text == rows[second]["utterance"]
+    assert (repeated.defective, repeated.later_text) == (False, "")
+    before = request_of(rows[second]).previous_turns
+    assert [(t.utterance, t.response_status) for t in before] == [(rows[first]["utterance"], "fallback")]
+    assert request_of(rows[first]).previous_turns == ()
+
+
+def test_half_of_the_past_requests_have_no_interpretation(spark, planted_world):
+    requests = [request_of(row) for row in rows_of(planted_world).values()]
+    bare = sum(r.interpretation is None for r in requests)
+    assert 0.35 * len(requests) < bare < 0.65 * len(requests)
+
+
+def test_the_ranker_learns_to_tell_the_right_candidate_and_is_the_same_every_time(spark, planted_world, tmp_path):
+    counts = main(planted_world.arguments("rank", tmp_path / "ranker"))
+    assert counts["metrics"]["first"]["auc"] > 0.9
+    card = json.loads((tmp_path / "ranker" / "ranker.json").read_text())
+    assert card["full"] is not None
+    main(planted_world.arguments("rank", tmp_path / "again"))
+    files = sorted(p.name for p in (tmp_path / "ranker").iterdir())
+    assert files == ["model.onnx", "ranker.json", "tokenizer.json"]
+    for name in files:
+        assert (tmp_path / "ranker" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_a_log_without_failures_gives_a_ranker_that_says_why_it_is_empty(spark, planted, tmp_path):
+    counts = main(planted(failing=0.0).arguments("rank", tmp_path / "ranker"))
+    assert counts["reason"] == "too few examples: 0 wins of 0 candidates" or "0 wins of" in counts["reason"]
+    assert json.loads((tmp_path / "ranker" / "ranker.json").read_text())["first"] is None
+
+
+def test_a_missing_log_is_named(tmp_path, planted_world):
+    arguments = planted_world.arguments("rank", tmp_path / "ranker", turns=tmp_path / "absent")
+    with pytest.raises(RewriterError, match="absent"):
+        main(arguments)
+    assert not (tmp_path / "ranker").exists()

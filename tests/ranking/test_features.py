@@ -1,0 +1,118 @@
+"""Features one by one, on a request whose numbers can be checked by hand."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from rewriter.decision.candidate import Candidate
+from rewriter.decision.known import Known, NoControls
+from rewriter.decision.request import Interpretation, PreviousTurn, Request
+from rewriter.ranking.features import FEATURES, NAMES, features_of
+from rewriter.retrieval.entries import Entry
+from rewriter.retrieval.page import PersonalEntries
+
+DAY = 86400.0
+AT = datetime(2026, 3, 11, tzinfo=UTC)
+
+
+def entry(text: str, n_success: int, n_defect: int, n_users: int = 1, days_ago: float = 0.0) -> Entry:
+    return Entry(text, "en-US", "music", "play", {}, n_success, n_defect, n_users, AT.timestamp() - days_ago * DAY)
+
+
+OWN = entry("play beat it", 3, 0, 1, days_ago=1.0)
+REQUEST = Request(
+    "play beet it",
+    at=AT,
+    asr_confidence=0.4,
+    interpretation=Interpretation("music", "browse", {}, 0.3),
+    previous_turns=(PreviousTurn("Play Beets", response_status="fallback"),),
+)
+KNOWN = Known(
+    NoControls(),
+    entry=entry("play beet it", 8, 4),
+    own=None,
+    personal=PersonalEntries((OWN, entry("rain tomorrow", 9, 0)), np.zeros((2, 4), np.float32)),
+)
+BEAT_IT = Candidate(
+    "play beat it",
+    ("personal", "alternative"),
+    entry=entry("play beat it", 98, 0, 40),
+    own=OWN,
+    bi_encoder=0.8,
+    rank=2,
+    gap=0.3,
+)
+OTHER = Candidate("play the beat", ("global",), bi_encoder=0.5)
+
+
+def values(request=REQUEST, known=KNOWN, candidates=(BEAT_IT, OTHER), which=0) -> dict[str, float]:
+    return dict(zip(NAMES, features_of(request, known, candidates)[which], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bi_encoder", 0.8),
+        ("bi_encoder_lead", 0.3),
+        ("characters", 11 / 12),
+        ("sound", 1.0),
+        ("words_more", 0.0),
+        ("n_words", math.log(4)),
+        ("asr_known", 1.0),
+        ("asr_confidence", 0.4),
+        ("nlu_asked", 1.0),
+        ("nlu_understood", 1.0),
+        ("nlu_confidence", 0.3),
+        ("request_known", 1.0),
+        ("request_defect", 1 - 9 / 14),
+        ("request_turns", math.log(13)),
+        ("request_own", 0.0),
+        ("candidate_known", 1.0),
+        ("candidate_success", 0.99),
+        ("candidate_users", math.log(41)),
+        ("popularity", math.log(99) - math.log(13)),
+        ("is_personal", 1.0),
+        ("own_count", math.log(4)),
+        ("own_share", 0.25),
+        ("own_days", math.log(2)),
+        ("domain", 1.0),
+        ("intent", -1.0),
+        ("in_nbest", 1.0),
+        ("nbest_rank", 2.0),
+        ("nbest_gap", 0.3),
+        ("numbers", 0.0),
+        ("previous_failed", 1.0),
+        ("repeat", 1 - 3 / 12),
+        ("failed_before", 1 - 4 / 12),
+    ],
+)
+def test_a_feature_has_its_worked_value(name, value):
+    assert values()[name] == pytest.approx(value)
+
+
+def test_what_is_not_known_is_zero():
+    bare = values(Request("play beet it"), Known(NoControls()), (Candidate("play beat it", ("global",)),))
+    text = {"characters", "words", "sound", "words_more", "n_words"}
+    assert {name for name, value in bare.items() if value != 0.0} <= text
+
+
+def test_the_lead_of_all_but_the_best_is_negative():
+    assert values(which=1)["bi_encoder_lead"] == pytest.approx(-0.3)
+
+
+def test_a_candidate_with_another_number_or_negation_shows_it():
+    other = values(Request("wake me at seven"), Known(NoControls()), (Candidate("do not wake me at six", ("global",)),))
+    assert (other["numbers"], other["negations"]) == (1.0, 1.0)
+
+
+def test_every_feature_is_named_once_with_unit_and_meaning():
+    assert len(set(NAMES)) == len(FEATURES)
+    assert all(f.unit and f.doc for f in FEATURES)
+
+
+def test_no_candidates_give_no_rows():
+    assert features_of(REQUEST, KNOWN, ()).shape == (0, len(FEATURES))
