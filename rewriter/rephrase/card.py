@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rewriter.rephrase.association import LEAST_USERS
 from rewriter.rephrase.decision import RephraseDecision
 from rewriter.rephrase.weak_labels import FAR_BELOW, FINE_BELOW, KINDS
 from rewriter.settings import Settings
 
 _RULES = {
     "rephrase": "failed, and a later turn in the window is close: more likely than not",
-    "repeat_after_success": "fine, and said again: wanted once more",
+    "repeat_after_success": "answered, and said again with the same interpretation: wanted once more",
     "slot_changed": "fine, and said again with another value",
     "next_goal_same_domain": "fine, and another request to the same domain",
     "next_goal": "fine, and something else",
@@ -32,8 +33,9 @@ Days {first} to {last} ({n_days} days with turns). Trained on {n_examples:,} of 
 ## Rules
 
 A request has a rephrase with probability `defect x closeness`, where closeness is a logistic in the similarity of wording,
-sound, recogniser alternatives or interpretation, a half at {weak}. Requests with a defect probability below {fine} or with
-nothing closer than {far} have none.
+sound, recogniser alternatives or interpretation, a half at {weak}; what at least {users} users said next after the same
+request failed, far more often than after other failures, is close as well. Requests with a defect probability below {fine}
+or with nothing closer than {far} have none.
 
 | rule | meaning | labels |
 |---|---|---|
@@ -52,8 +54,8 @@ not run for get probability {skipped:.4f}.
 
 ## Limits
 
-- A rephrase in entirely other words is found only where the interpretation or the recogniser's alternatives give it away:
-  the rules that taught the model cannot see it.
+- A rephrase in entirely other words is learnt only where several users made it, or where the interpretation or the
+  recogniser's alternatives give it away: the rules that taught the model see no others.
 - A failure that the log does not show (a wrong answer taken for a right one) is mostly missed.
 - The window ends after {window} turns or {gap:g} s of silence.
 - Probabilities are calibrated against weak labels; where the defect probabilities are off, these are too.
@@ -87,6 +89,7 @@ def model_card(
         weak=settings.rephrase.weak_similarity,
         fine=FINE_BELOW,
         far=FAR_BELOW,
+        users=LEAST_USERS,
         rules=_table([(f"`{name}`", _RULES[name], f"{counts[name]:,}") for name in KINDS]),
         metrics=_table([(name.replace("_", " "), f"{value:.4g}") for name, value in metrics.items()]),
         threshold=decision.threshold,

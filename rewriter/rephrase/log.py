@@ -33,6 +33,8 @@ class Log:
 
     Attributes
     ----------
+    user
+        A number a user, int64 (n,).
     following
         How many of the next turns lie in the window of each turn, int64 (n,).
     at_s
@@ -52,6 +54,7 @@ class Log:
     """
 
     turn_id: list[str]
+    user: Ints
     following: Ints
     at_s: Floats
     utterance: list[str]
@@ -176,10 +179,12 @@ def read_log(turns: pa.Table, window_turns: int, max_gap_s: float) -> tuple[Log,
     status = pc.index_in(pc.utf8_lower(column["response_status"]), value_set=pa.array(STATUSES)).fill_null(-1)
     values = [tuple(v for v in _normal([x or "" for x in s.values()]) if v) for s in slots]
     has_intents = any(intent)
+    user = _codes(column["user_id"])
     return (
         Log(
             turn_id=column["turn_id"].to_pylist(),
-            following=followers(_codes(column["user_id"]), _codes(column["session_id"]), at_s, window_turns, max_gap_s),
+            user=user,
+            following=followers(user, _codes(column["session_id"]), at_s, window_turns, max_gap_s),
             at_s=at_s,
             utterance=utterance,
             text=text,
