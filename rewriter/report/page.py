@@ -15,7 +15,7 @@ from rewriter.report.charts import charts
 _DRAW = """
 const specs = JSON.parse(document.getElementById("specs").textContent);
 for (const [id, spec] of Object.entries(specs)) {
-  window.vegaEmbed("#" + id, spec, {actions: false, renderer: "svg", ast: true});
+  vegaEmbed("#" + id, spec, {actions: false, renderer: "svg", ast: true});
 }
 """
 
@@ -48,6 +48,5 @@ def render(numbers: dict[str, Any]) -> str:
     environment.filters.update(percent=_percent, number=_number, ratio=_ratio)
     template = environment.from_string(files("rewriter.report").joinpath("page.html.j2").read_text("utf-8"))
     specs = charts(numbers)
-    bundle = vl_convert.javascript_bundle(None) if specs else ""
-    script = (bundle + _DRAW).replace("</script", "<\\/script")
+    script = vl_convert.javascript_bundle(_DRAW).replace("</script", "<\\/script") if specs else ""
     return template.render(**numbers, charts=specs, specs=_inline(specs), script=script)
