@@ -144,7 +144,12 @@ class Engine:
         """What the indexes say about this wording, for this user and for everybody."""
         known = Known(controls or NoControls(), deadline=deadline, entry=self._directory.of(request.locale, request.key))
         if self.parts.store is not None and request.user_id is not None:
-            known.personal = self.parts.store.entries(request.user_id)
+            try:
+                known.personal = self.parts.store.entries(request.user_id)
+            except RewriterError as error:
+                # One user's damaged page must not cost this user the mined pairs, nor anybody else anything.
+                known.notes.append(f"personal history cannot be read: {error}")
+                return known
             own = (e for e in known.personal.entries if e.locale == request.locale and e.utterance == request.key)
             known.own = next(own, None)
         return known

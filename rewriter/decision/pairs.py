@@ -6,10 +6,11 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from rewriter.decision.candidate import Pair
 from rewriter.errors import RewriterError
+from schemas.table import conform
 from schemas.tables import REWRITE_PAIRS
 
 _COLUMNS = (
@@ -44,11 +45,19 @@ class PairTable:
         ------
         RewriterError
             If there is no such table or it cannot be read.
+        ContractError
+            Naming every column that breaks the contract.
         """
+        path = Path(path)
+        files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
         try:
-            rows = ds.dataset(path, REWRITE_PAIRS.schema, format="parquet").to_table(columns=list(_COLUMNS)).to_pylist()
-        except (OSError, ValueError, pa.ArrowInvalid) as error:
+            # A ParquetFile, unlike a dataset, does without importing pandas: half a second of a server's start.
+            tables = [conform(REWRITE_PAIRS, pq.ParquetFile(file).read(), str(file)) for file in files]
+        except (OSError, pa.ArrowInvalid) as error:
             raise RewriterError(f"pairs {path}: cannot be read ({str(error).splitlines()[0]})") from error
+        if not tables:
+            raise RewriterError(f"pairs {path}: no Parquet file")
+        rows = pa.concat_tables(tables).select(list(_COLUMNS)).to_pylist()
         return cls(Pair(**row) for row in rows)
 
     def __len__(self) -> int:

@@ -20,7 +20,7 @@ from rewriter.ranking.features import NAMES, features_of
 from rewriter.ranking.ranker import StagedRanker
 from rewriter.retrieval.entries import Entry, table_of
 from rewriter.retrieval.global_index import GlobalIndex
-from rewriter.retrieval.page import PersonalEntries
+from rewriter.retrieval.page import CorruptPageError, PersonalEntries
 from rewriter.settings import Settings
 
 DIM = 256
@@ -193,6 +193,19 @@ def test_features_of_the_job_are_the_features_of_the_answer():
     assert {c.utterance for c in candidates} == set(served)
     for candidate, row in zip(candidates, offline, strict=True):
         assert dict(zip(NAMES, row.tolist(), strict=True)) == served[candidate.utterance]
+
+
+def test_a_damaged_page_costs_the_user_the_own_history_and_nothing_else():
+    class Damaged(Drawer):
+        def entries(self, user_id):
+            raise CorruptPageError(f"user '{user_id}': damaged page")
+
+    sound = engine()
+    broken = Engine(replace(sound.parts, store=Damaged(OWN)))
+    decision = broken.decide(replace(SAID, user_id="ann"), Controls())
+    assert (decision.rewrite, decision.source) == ("play beat it", "global")
+    nothing = broken.decide(replace(SAID, user_id="ann", locale="de-DE"), Controls())
+    assert "personal history cannot be read: user 'ann': damaged page" in nothing.reason
 
 
 def test_the_same_request_gets_the_same_decision():
