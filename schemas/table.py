@@ -61,8 +61,11 @@ def schema_faults(table: Table, got: pa.Schema) -> list[str]:
     """Every way in which a file's schema breaks the contract; columns the contract does not name are ignored."""
     faults = []
     for field in table.schema:
-        index = got.get_field_index(field.name)
-        if index < 0:
+        found = got.get_all_field_indices(field.name)
+        index = found[0] if found else -1
+        if len(found) > 1:
+            faults.append(f"'{field.name}' appears {len(found)} times")
+        elif index < 0:
             if not field.nullable:
                 faults.append(f"missing '{field.name}' ({type_text(field.type)})")
         elif not _is_same(got.field(index).type, field.type) and not pa.types.is_null(got.field(index).type):
