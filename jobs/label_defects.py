@@ -61,12 +61,16 @@ def _worker(model: DefectModel | None, threshold: float) -> Callable[[Iterator[p
     return judge
 
 
-def label(turns: DataFrame, settings: Settings, model: DefectModel | None = None) -> DataFrame:
-    """The table `defects` of the turns, with ``day``."""
-    rows = evidence(turns, settings)
+def judge(rows: DataFrame, settings: Settings, model: DefectModel | None = None) -> DataFrame:
+    """The table `defects`, with ``day``, from the turns' evidence (`jobs.defect_evidence.evidence`)."""
     if model is not None and model.kind != "rules":
         rows = with_wording(rows)
     return rows.mapInArrow(_worker(model, settings.defects.threshold), _DDL)
+
+
+def label(turns: DataFrame, settings: Settings) -> DataFrame:
+    """The table `defects` of the turns, with ``day``, by rules alone."""
+    return judge(evidence(turns, settings), settings)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -78,7 +82,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = read_settings(args.config)
     model = load_model(args.model) if args.model else None
     spark = spark_session()
-    write_table(label(read_table(spark, args.turns, TURNS), settings, model), args.out, DEFECTS)
+    # Kept, because the history of wordings reads it a second time.
+    rows = evidence(read_table(spark, args.turns, TURNS), settings).persist()
+    write_table(judge(rows, settings, model), args.out, DEFECTS)
+    rows.unpersist()
     row = spark.read.parquet(str(args.out)).agg(F.count("*"), F.count_if("defective")).first()
     counts = {"turns": int(row[0]), "defective": int(row[1]), "judged_by": model.kind if model else "rules"} if row else {}
     print(f"{counts['turns']:,} turns, {counts['defective']:,} judged defective by {counts['judged_by']}")

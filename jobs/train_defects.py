@@ -53,8 +53,8 @@ def _examples(rows: pa.Table, heldout: Sequence[str]) -> Examples:
     )
 
 
-def _sample(rows: DataFrame) -> DataFrame:
-    n = rows.count()
+def _sample(rows: DataFrame, n: int) -> DataFrame:
+    """About `MAX_TURNS` of n rows."""
     if n <= MAX_TURNS:
         return rows
     return rows.where(F.pmod(F.xxhash64("turn_id"), F.lit(1_000_000)) < F.lit(int(1_000_000 * MAX_TURNS / n)))
@@ -64,7 +64,10 @@ def fit(turns: DataFrame, settings: Settings) -> tuple[DefectModel, dict[str, An
     """The model of the turns' days, and what it was trained on."""
     days = days_of(turns)
     heldout = _heldout_days(days)
-    rows = _sample(with_wording(evidence(turns, settings))).toArrow()
+    # Kept, because the history of wordings reads it a second time.
+    judged = evidence(turns, settings).persist()
+    rows = _sample(with_wording(judged), judged.count()).toArrow()
+    judged.unpersist()
     about = {"turns": rows.num_rows, "first_day": days[0], "last_day": days[-1], "heldout_days": list(heldout)}
     if not heldout:
         return DefectModel("rules", 0.0, metrics={"reason": "a single day: nothing to hold out"}), about
