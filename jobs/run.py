@@ -109,9 +109,8 @@ class Record:
         """Replace the file as a whole, stages in the plan's order."""
         stages = [self.stages[s.name] for s in PLAN if s.name in self.stages]
         beside = self.path.with_suffix(".json.writing")
-        beside.write_text(
-            json.dumps({"stages": stages, "settings": self.settings}, indent=2, sort_keys=True) + "\n", "utf-8"
-        )
+        content = {"turns": self.turns, "config": self.config, "stages": stages, "settings": self.settings}
+        beside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
         beside.replace(self.path)
 
 
