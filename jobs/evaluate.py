@@ -95,9 +95,13 @@ def judge(requests: DataFrame, folders: dict[str, str], settings: Settings) -> t
 
 def gates_from(judged: Sequence[Judged], settings: Settings) -> dict[str, Gate]:
     """The gate of each layer, with the settings' switches applied."""
-    promise = Promise(settings.decide.target_win_loss, settings.decide.min_wins)
+    decide = settings.decide
+    mined = Promise(decide.target_win_loss, decide.min_wins)
+    retrieved = Promise(decide.target_win_loss, decide.min_wins, decide.min_probability)
     gates = {
-        name: pick_gate([j for j in judged if j.layer == name], promise, has_own_bounds=name == "precomputed")
+        name: pick_gate([j for j in judged if j.layer == name], mined, has_own_bounds=True)
+        if name == "precomputed"
+        else pick_gate([j for j in judged if j.layer == name], retrieved)
         for name in LAYERS
     }
     return switched(gates, settings.decide)

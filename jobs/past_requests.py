@@ -71,6 +71,16 @@ def _previous() -> Column:
     return F.lag(F.struct(*_BEFORE)).over(order)
 
 
+def success_limit(defects: DataFrame, sure_success: float) -> float:
+    """Defect probability up to which a turn surely succeeded.
+
+    It is ``sure_success``, or more where labels are so coarse that over a fifth of the turns that are not defective would
+    be left out: a log must not lose the turns that can show a loss.
+    """
+    most = defects.where(~F.col("defective")).agg(F.percentile("defect", F.lit(0.8))).first()
+    return max(sure_success, float(most[0])) if most and most[0] is not None else sure_success
+
+
 def past_requests(log: Log, settings: Settings) -> DataFrame:
     """One row a turn that was not rewritten: its request, the turn before it, how it went and what resolved it.
 
@@ -78,8 +88,9 @@ def past_requests(log: Log, settings: Settings) -> DataFrame:
     """
     spark = spark_session()
     turns = read_table(spark, log.turns, TURNS)
-    surely = F.col("defect") <= F.lit(settings.retrieval.max_defect).cast("float")
     judged = read_table(spark, log.defects, DEFECTS)
+    # Defects are floats: a limit read from them must not fall below itself in the comparison.
+    surely = F.col("defect") <= success_limit(judged, settings.evaluate.sure_success) + 1e-6
     defects = judged.select("turn_id", "defective", (~F.col("defective") & surely).alias("succeeded"))
     links = _links(read_table(spark, log.rephrases, REPHRASES).drop("day"), log.min_probability)
     later = turns.select(

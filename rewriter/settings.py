@@ -114,6 +114,9 @@ class Decide:
     min_own_successes: int = _set(2, "turns", "a user who succeeded so often with a request knows how to say it")
     min_number_sound: float = _set(0.5, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
     min_entity_sound: float = _set(0.5, "0..1", "a known entity may only become another that sounds so much like it")
+    min_probability: float = _set(
+        0.5, "probability", "a retrieved rewrite must be likelier to win than not, however well its layer does on average"
+    )
     min_wins: int = _set(10, "wins", "a layer with fewer on held-out days stays off, whatever their ratio")
     protected_intents: tuple[str, ...] = _set(
         ("purchase", "buy", "order", "pay", "call", "dial", "send", "lock", "unlock", "delete", "remove", "erase"),
@@ -132,6 +135,11 @@ class Evaluate:
     """Held-out days."""
 
     heldout_share: float = _set(0.25, "of the log's days", "the last days: half rank, half choose thresholds")
+    sure_success: float = _set(
+        0.1,
+        "defect probability",
+        "a turn up to here surely succeeded and can show a loss; of those a bit above one in five failed",
+    )
     max_requests: int = _set(12000, "requests", "drawn from the evaluation days by hash; more only narrow the interval")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,9 @@ from rewriter.text import normalise
 if TYPE_CHECKING:
     from rewriter.retrieval.encoder import Encoder
     from rewriter.retrieval.global_index import Entry, GlobalIndex
+
+#: Vectors of the last texts kept in memory: 1.5 kB each at 384 dimensions.
+_KEPT_VECTORS = 8192
 
 
 @dataclass
@@ -93,12 +97,14 @@ class Retriever:
     """Finds candidates; the same object serves requests and prepares the ranker's training data."""
 
     def __init__(self, encoder: Encoder, index: GlobalIndex | None, directory: Directory, retrieval: Retrieval) -> None:
-        self._encoder, self._index, self._directory, self._settings = encoder, index, directory, retrieval
+        self._index, self._directory, self._settings = index, directory, retrieval
+        # A text's vector depends on nothing else, and requests repeat.
+        self._vector = lru_cache(_KEPT_VECTORS)(lambda text: encoder.encode([text])[0])
 
     def candidates(self, request: Request, known: Known) -> tuple[Candidate, ...]:
         """Distinct candidates other than the request itself, best bi-encoder score first, ties by text."""
         others = alternatives(request, self._settings.k_alternative)
-        vectors = self._encoder.encode([request.key, *(text for text, _, _ in others)])
+        vectors = np.stack([self._vector(text) for text in (request.key, *(text for text, _, _ in others))])
         found: Found = defaultdict(_Evidence)
         self._personal(request, known, vectors[0], found)
         if self._index is not None:

@@ -25,10 +25,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Promise:
-    """What a layer must show: ``target`` wins to a loss at the lower 95% bound, from at least ``min_wins`` wins."""
+    """What a layer must show: ``target`` wins to a loss at the lower 95% bound, from at least ``min_wins`` wins.
+
+    ``floor`` is the least probability at which it may rewrite at all.
+    """
 
     target: float
     min_wins: int
+    floor: float = 0.0
 
     def holds(self, wins: int, losses: int) -> bool:
         """Whether these counts show it."""
@@ -54,7 +58,8 @@ def cuts(judged: Sequence[Judged]) -> tuple[NDArray[np.float64], NDArray[np.int6
 def pick_gate(judged: Sequence[Judged], promise: Promise, *, has_own_bounds: bool = False) -> Gate:
     """The gate of a layer.
 
-    The threshold is the smallest probability at and above which the promise holds; without one the layer is off.
+    The threshold is the smallest probability, at least the floor, at and above which the promise holds; without one the
+    layer is off.
 
     Parameters
     ----------
@@ -70,7 +75,7 @@ def pick_gate(judged: Sequence[Judged], promise: Promise, *, has_own_bounds: boo
     >>> pick_gate(rows, Promise(8.5, 10)).reason
     '50 wins, 0 losses on held-out days: at least 13.0 to 1 from probability 0.9000'
     """
-    probabilities, wins, losses = cuts(judged)
+    probabilities, wins, losses = cuts([j for j in judged if j.probability >= promise.floor])
     kept = [i for i in range(len(wins)) if promise.holds(int(wins[i]), int(losses[i]))]
     if kept:
         i = kept[-1]

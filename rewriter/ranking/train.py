@@ -27,6 +27,7 @@ from rewriter.settings import Settings, Train
 
 N_FOLDS = 5
 MIN_WINS = 20  # fewer examples of either kind do not teach
+MIN_OTHERS = 5  # of those worth reading; the first stage has learnt from the rest
 
 
 class CrossEncoderModule(nn.Module):
@@ -208,7 +209,7 @@ def train_ranker(
 def _second_stage(card: dict[str, Any], examples: Examples, first: Combiner, model: CrossEncoder, k: int) -> None:
     rows, logits = _read_few(examples, first, model, k)
     y = examples.labels[rows]
-    if min(y.sum(), len(y) - y.sum()) < MIN_WINS:
+    if y.sum() < MIN_WINS or len(y) - y.sum() < MIN_OTHERS:
         return
     names = (*NAMES, CROSS_ENCODER.name)
     x = np.column_stack([examples.features[rows], logits])

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jobs.past_requests import Log, past_of, past_requests, request_of, resolutions
+from jobs.past_requests import Log, past_of, past_requests, request_of, resolutions, success_limit
 from jobs.train_ranker import main
 from rewriter.errors import RewriterError
 from rewriter.settings import Settings
@@ -26,6 +26,15 @@ def test_a_failure_is_resolved_by_the_first_success_at_most_three_rephrases_on(s
     defects = frame(spark, list(failed.items()), "turn_id string, defective boolean")
     got = {tuple(row) for row in resolutions(links, defects).collect()}
     assert got == {("a", "c"), ("b", "c"), ("k", "l"), ("q", "t"), ("r", "t"), ("s", "t"), ("x", "y")}
+
+
+def test_a_turn_of_unsure_outcome_shows_no_loss_unless_labels_are_coarse(spark):
+    fine = [(0.02, False)] * 80 + [(0.25, False)] * 20 + [(0.9, True)] * 50
+    coarse = [(0.2, False)] * 100 + [(0.9, True)] * 50
+    columns = "defect float, defective boolean"
+    assert success_limit(frame(spark, fine, columns), 0.1) == pytest.approx(0.1)
+    assert success_limit(frame(spark, coarse, columns), 0.1) == pytest.approx(0.2)
+    assert success_limit(frame(spark, [(0.9, True)], columns), 0.1) == pytest.approx(0.1)
 
 
 def rows_of(world):

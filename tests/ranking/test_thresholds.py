@@ -55,6 +55,12 @@ def test_wins_that_share_a_probability_with_losses_cannot_be_had_without_them():
     assert not pick_gate(rows, PROMISE).enabled
 
 
+def test_no_threshold_lies_below_the_floor_however_good_the_average():
+    rows = judged(["win"] * 500 + ["win"] * 10, [0.9] * 500 + [0.2] * 10)
+    assert pick_gate(rows, PROMISE).threshold == 0.2
+    assert pick_gate(rows, Promise(8.5, 10, 0.5)).threshold == 0.9
+
+
 @pytest.mark.parametrize("verdict", ["tie", "undecided"])
 def test_what_is_not_decided_speaks_neither_way(verdict):
     gate = pick_gate(judged([verdict] * 100, [0.9] * 100), PROMISE)
