@@ -85,7 +85,7 @@ class EarlierTurn(_Tolerant):
 class RewriteCall(_Tolerant):
     """Body of ``POST /v1/rewrite``."""
 
-    utterance: Annotated[str, Strict()] = Field(description=f"the request as recognised, 1 to {MAX_UTTERANCE} characters")
+    utterance: Annotated[str, Strict()] = Field(description=f"the request as recognised, at most {MAX_UTTERANCE} characters")
     user_id: str | None = Field(None, description="pseudonymous; opens the user's own history")
     session_id: str | None = None
     at: datetime | None = Field(None, description="when the request began; default now")
@@ -104,9 +104,7 @@ class RewriteCall(_Tolerant):
 
     @field_validator("utterance")
     @classmethod
-    def _said_something(cls, utterance: str) -> str:
-        if not utterance.strip():
-            raise ValueError("is blank")
+    def _short_enough(cls, utterance: str) -> str:
         if len(utterance) > MAX_UTTERANCE:
             raise ValueError(f"has {len(utterance)} characters, at most {MAX_UTTERANCE} are read")
         return utterance
