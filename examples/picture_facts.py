@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from jobs.storage import parquet_files, read_arrow
+from jobs.storage import read_arrow
 from rewriter.errors import RewriterError
 from rewriter.markov.absorption import series_rows
 from rewriter.markov.chain import Chain, chain_of, hubs, without_states
 from rewriter.markov.counts import Counts, counts_of
+from rewriter.parquet import parquet_files
 from rewriter.settings import Settings, settings_of
 from rewriter.text import normalise
 from schemas.tables import REWRITE_PAIRS

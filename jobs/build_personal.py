@@ -19,8 +19,9 @@ from jobs.command import job_parser, run_main
 from jobs.days import select_days
 from jobs.entries import personal_entries, requests, usage
 from jobs.session import spark_session
-from jobs.storage import parquet_files, read_table, whole_folder
+from jobs.storage import read_table, whole_folder
 from jobs.vectors import collect_sorted, take_vectors, with_vectors
+from rewriter.parquet import parquet_files
 from rewriter.retrieval.encoder import OnnxEncoder
 from rewriter.retrieval.entries import entry_of
 from rewriter.retrieval.page import PersonalEntries

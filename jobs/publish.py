@@ -23,13 +23,13 @@ from jobs.command import Parser, run_main
 from rewriter.bundle import layout
 from rewriter.bundle.controls import Controls
 from rewriter.bundle.pairs import bundle_pairs, read_pairs
-from rewriter.bundle.parquet import read_parquet, table_files
 from rewriter.bundle.regression import Case, cases_of, read_cases, regression_faults
 from rewriter.bundle.verify import verify
 from rewriter.bundle.write import Parts, publish
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
 from rewriter.errors import RewriterError
+from rewriter.parquet import parquet_files, read_parquet
 from rewriter.settings import Settings, as_dict, read_settings
 from schemas.table import conform, day_of
 from schemas.tables import WIN_LOSS
@@ -91,7 +91,7 @@ def _data_days(turns: Path | None, pairs: pa.Table) -> tuple[str, ...]:
         seen = pa.chunked_array([*pairs["first_seen"].chunks, *pairs["last_seen"].chunks], type=pairs["last_seen"].type)
         days = day_of(seen).to_pylist()
     else:
-        folders = [file.parent.name for file in table_files(turns)]
+        folders = [file.parent.name for file in parquet_files(turns)]
         days = [name.removeprefix("day=") for name in folders if name.startswith("day=")]
         if len(days) < len(folders):
             at = read_parquet(turns, ["at"])

@@ -18,6 +18,7 @@ from rich.console import Console
 from jobs.command import Parser, run_main
 from jobs.plan import PLAN, STAGES, TURNS, Stage, after, command, until
 from rewriter.errors import RewriterError
+from rewriter.parquet import parquet_files
 from rewriter.settings import Settings, as_dict, print_settings, read_settings
 from schemas.tables import TURNS as TURNS_TABLE
 
@@ -26,8 +27,6 @@ RECORD = "run.json"
 
 def log_state(turns: Path) -> list[list[Any]]:
     """Relative name, size and time of change of each Parquet file of the log, sorted; a changed log changes this."""
-    from jobs.storage import parquet_files
-
     root = turns if turns.is_dir() else turns.parent
     return [[str(f.relative_to(root)), f.stat().st_size, f.stat().st_mtime_ns] for f in parquet_files(turns)]
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.command import Parser, run_main
-from jobs.storage import parquet_files, whole_folder
+from jobs.storage import whole_folder
 from rewriter.errors import RewriterError
+from rewriter.parquet import parquet_files
 from rewriter.simulation.exchange import PairRewriter
 from rewriter.simulation.scenario import SCENARIOS
 from rewriter.simulation.simulate import simulate

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from rewriter.errors import RewriterError
+from rewriter.parquet import parquet_files
 from schemas.spark import spark_schema
 from schemas.table import Table, conform, require_schema
 
@@ -38,29 +39,6 @@ def whole_folder(out: Path) -> Iterator[Path]:
         out.replace(old)
     writing.replace(out)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def parquet_files(path: Path) -> list[Path]:
-    """Parquet files of a table: the file itself, or all files below a folder, sorted.
-
-    Raises
-    ------
-    RewriterError
-        If the path does not exist or holds no Parquet file.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise RewriterError(f"no such file or folder: {path}")
-    files = (
-        [path]
-        if path.is_file()
-        else sorted(
-            p for p in path.rglob("*.parquet") if not any(part.startswith((".", "_")) for part in p.relative_to(path).parts)
-        )
-    )
-    if not files:
-        raise RewriterError(f"no Parquet files below {path}")
-    return files
 
 
 def check_files(path: Path, table: Table) -> int:

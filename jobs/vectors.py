@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql.types import BinaryType, StructField, StructType
 
-from jobs.storage import parquet_files
+from rewriter.parquet import parquet_files
 
 _ROWS = 512  # texts encoded at a time by a worker
 

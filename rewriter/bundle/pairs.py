@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rewriter.bundle.controls import Controls
-from rewriter.bundle.parquet import read_parquet
+from rewriter.parquet import read_parquet
 from schemas.table import ContractError, conform
 from schemas.tables import PAIR_STATUSES, REWRITE_PAIRS
 

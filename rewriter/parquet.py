@@ -1,4 +1,4 @@
-"""Reading the tables that become a bundle, with pyarrow's Parquet reader alone: its datasets would load pandas too."""
+"""Files of a table, and their rows, with pyarrow's Parquet reader alone: its datasets would load pandas too."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import pyarrow.parquet as pq
 from rewriter.errors import RewriterError
 
 
-def table_files(path: Path) -> list[Path]:
+def parquet_files(path: Path) -> list[Path]:
     """Parquet files of a table: the file itself, or all below a folder, sorted; hidden and underscored ones are left out.
 
     Raises
     ------
     RewriterError
-        If there is none.
+        If the path does not exist, or holds no Parquet file.
     """
+    if not path.exists():
+        raise RewriterError(f"no such file or folder: {path}")
     if path.is_file():
         return [path]
     files = sorted(path.rglob("*.parquet"))
     files = [f for f in files if not any(part.startswith((".", "_")) for part in f.relative_to(path).parts)]
     if not files:
-        raise RewriterError(f"no Parquet files at {path}")
+        raise RewriterError(f"no Parquet files below {path}")
     return files
 
 
@@ -37,7 +39,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         If there is no file, or one cannot be read or differs from the others.
     """
     parts = []
-    for file in table_files(path):
+    for file in parquet_files(path):
         try:
             parts.append(pq.ParquetFile(file).read(columns=list(columns) if columns is not None else None))
         except (OSError, pa.ArrowInvalid) as error:
