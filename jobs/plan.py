@@ -61,7 +61,7 @@ _LABELLED = (_LOG, _DEFECTS, _REPHRASES, _REPHRASE_MODEL)
 
 _MINE = ("sessions", "mine", "decide", "evaluate")
 _INDEX = ("privacy", "personal", "retrieval", "evaluate", "defects")
-_RANK = ("decide", "retrieval", "evaluate", "train", "personal")
+_RANK = ("sessions", "mine", "decide", "retrieval", "evaluate", "train", "personal")
 
 #: In an order that satisfies every `after`.
 PLAN: tuple[Stage, ...] = (

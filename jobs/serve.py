@@ -71,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it says at length which instruction sets it tries
     limits = Limits(args.workers, args.max_in_flight, args.deadline_ms)
     decisions = args.decisions if args.decisions is not None else args.bundles.resolve().parent / "decisions"
     with listen(args.host, args.port) as listener:

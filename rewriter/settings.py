@@ -114,6 +114,7 @@ class Decide:
     min_own_successes: int = _set(2, "turns", "a user who succeeded so often with a request knows how to say it")
     min_number_sound: float = _set(0.5, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
     min_entity_sound: float = _set(0.5, "0..1", "a known entity may only become another that sounds so much like it")
+    min_heard: float = _set(0.5, "share of characters", "a retrieved rewrite this much longer than the request is invention")
     min_probability: float = _set(
         0.5, "probability", "a retrieved rewrite must be likelier to win than not, however well its layer does on average"
     )

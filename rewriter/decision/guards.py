@@ -111,7 +111,7 @@ class Guards:
             return "the rewrite equals the request"
         if (request.locale, target) in self._sources:
             return "the rewrite is itself rewritten"
-        checks = (self._intent_of, self._words_of, self._numbers_of, self._meaning_of, self._entities_of)
+        checks = (self._intent_of, self._words_of, self._heard_of, self._numbers_of, self._meaning_of, self._entities_of)
         return next((fault for check in checks if (fault := check(source, candidate))), "")
 
     def _intent_of(self, _: str, candidate: Candidate) -> str:
@@ -124,6 +124,12 @@ class Guards:
     def _words_of(self, source: str, candidate: Candidate) -> str:
         changed = self._words & (frozenset(source.split()) ^ frozenset(candidate.utterance.split()))
         return f"protected word '{min(changed)}' would be added or dropped" if changed else ""
+
+    def _heard_of(self, source: str, candidate: Candidate) -> str:
+        """A retrieved rewrite may mend what was heard, not finish it: users themselves vouch for mined pairs and n-best."""
+        vouched = candidate.pair is not None or candidate.rank is not None
+        heard = len(source) / max(len(candidate.utterance), 1)
+        return "" if vouched or heard >= self._decide.min_heard else "most of the rewrite was not heard"
 
     def _numbers_of(self, source: str, candidate: Candidate) -> str:
         before, after = numbers(source), numbers(candidate.utterance)

@@ -94,7 +94,7 @@ class GlobalIndex:
         folder = Path(folder)
         try:
             card = json.loads((folder / CARD).read_text("utf-8"))
-            entries = pq.read_table(folder / ENTRIES)
+            entries = pq.ParquetFile(folder / ENTRIES).read()
             index = load_index(folder / VECTORS, str(card["kind"]))
         except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
             raise RewriterError(f"global index {folder}: cannot be read ({error})") from error

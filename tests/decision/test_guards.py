@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from rewriter.decision.candidate import Candidate
+from rewriter.decision.candidate import Candidate, Pair
 from rewriter.decision.guards import Guards
 from rewriter.decision.request import Interpretation, Request
 from rewriter.retrieval.entries import Entry
@@ -22,6 +24,7 @@ def candidate(text: str, intent: str | None = "play_music", **slots: str) -> Can
     ("said", "rewrite", "why"),
     [
         ("play beat it", "play beat it", "equals the request"),
+        ("food", "what type of food", "most of the rewrite was not heard"),
         ("play bead it", "play beet it", "itself rewritten"),
         ("set an alarm for seven", "set an alarm", "the number 'seven' would be lost"),
         ("set an alarm for seven", "set an alarm for eleven", "the number 'seven' would be lost"),
@@ -90,3 +93,12 @@ def test_a_request_of_protected_words_or_no_words_is_left_alone(said):
 
 def test_an_ordinary_request_is_not_left_alone():
     assert GUARDS.leave_alone(Request("stop the music")) == ""
+
+
+def test_what_the_recogniser_itself_offered_or_users_vouch_for_may_say_more_than_was_heard():
+    offered = dataclasses.replace(candidate("what type of food"), rank=1)
+    mined = Candidate(
+        "what type of food", ("precomputed",), pair=Pair("en-US", "food", "what type of food", 0.1, 0.9, 0.8, 9)
+    )
+    assert GUARDS.refuse(Request("food"), offered) == ""
+    assert GUARDS.refuse(Request("food"), mined) == ""
