@@ -99,7 +99,5 @@ def test_what_the_recogniser_itself_offered_or_users_vouch_for_may_say_more_than
     offered = dataclasses.replace(candidate("what type of food"), rank=1)
     pair = Pair("en-US", "food", "what type of food", 0.1, 0.9, 0.8, 9)
     mined = Candidate(pair.rewrite, ("precomputed",), pair=pair)
-        "what type of food", ("precomputed",), pair=Pair("en-US", "food", "what type of food", 0.1, 0.9, 0.8, 9)
-    )
     assert GUARDS.refuse(Request("food"), offered) == ""
     assert GUARDS.refuse(Request("food"), mined) == ""
