@@ -20,6 +20,8 @@ TIE = 1e-9
 #: Pruning shrinks by this factor at each refinement of what was not certified, and not below the gap of a tie.
 REFINE = 1e-2
 REFINEMENTS = 5
+#: Reason of an allowed rewrite that beats staying and is not the likeliest.
+LESS_LIKELY = "another rewrite is likelier"
 
 Refusal = Callable[[str, str], str]
 
@@ -52,13 +54,25 @@ class Mined:
 
 @dataclass(frozen=True)
 class Choice:
-    """The likeliest allowed rewrite of one source: a row of the support, its C, that of staying, and B of the source."""
+    """One source's allowed rewrites: the likeliest row of the support, C of every row and of staying, B of the source."""
 
-    row: int
-    passing: float
+    best: int
+    passing: dict[int, float]
     staying: float
     absorbed: float
     certified: bool
+
+    def share(self, row: int) -> float:
+        """Share of the successes that started at the source and passed through the row's rewrite."""
+        return self.passing[row] / self.absorbed if self.absorbed > 0 else 0.0
+
+    def verdict(self, row: int) -> tuple[str, str]:
+        """Status and reason of one allowed row."""
+        if self.passing[row] <= self.staying + TIE:
+            return "rejected", "staying is as likely to succeed"
+        if row != self.best:
+            return "rejected", LESS_LIKELY
+        return "active", "certified best" if self.certified else "best by a tie"
 
 
 def mine(counts: Counts, support: Support, domains: NDArray[np.int64], settings: Mine, refuse: Refusal) -> Mined:
@@ -87,18 +101,13 @@ def mine(counts: Counts, support: Support, domains: NDArray[np.int64], settings:
     lift, lower = success.lift(support.source, support.rewrite, settings.confidence)
     reasons = _refusals(counts.states, support, success, lower, is_hub, settings, refuse)
     choices = choose(chain, success, support, np.array([not r for r in reasons], bool), settings.tolerance)
-    taken = {choice.row: choice for choice in choices.values()}
     pairs = []
-    for k in range(len(support.source)):
-        choice, status, reason = taken.get(k), "rejected", reasons[k]
-        if choice is not None:
-            status, reason = _verdict(choice)
-        elif not reason:
-            reason = "another rewrite is likelier"
+    for k, refused in enumerate(reasons):
         i, j = int(support.source[k]), int(support.rewrite[k])
-        share = choice.passing / choice.absorbed if choice is not None and choice.absorbed > 0 else 0.0
+        status, reason = ("rejected", refused) if refused else choices[i].verdict(k)
+        share = 0.0 if refused else choices[i].share(k)
+        certified = status == "active" and choices[i].certified
         p_i, p_j = float(success.mean[i]), float(success.mean[j])
-        certified = choice is not None and choice.certified
         pairs.append(Pair(i, j, k, p_i, p_j, float(lift[k]), float(lower[k]), share, certified, status, reason))
     return Mined(tuple(final_targets(pairs)), chain, tuple(int(h) for h in np.flatnonzero(is_hub)))
 
@@ -175,31 +184,24 @@ def _best(
     best = min(tied, key=order)
     staying = C.get(source, 0.0)
     second = max([staying, *(passing(k) for k in rows if k != best)])
-    return Choice(best, passing(best), staying, sum(C.values()), abs(passing(best) - second) > bound)
-
-
-def _verdict(choice: Choice) -> tuple[str, str]:
-    if choice.passing <= choice.staying + TIE:
-        return "rejected", "staying is as likely to succeed"
-    return "active", "certified best" if choice.certified else "best by a tie"
+    is_certain = abs(passing(best) - second) > bound
+    return Choice(best, {k: passing(k) for k in rows}, staying, sum(C.values()), is_certain)
 
 
 def final_targets(pairs: list[Pair]) -> list[Pair]:
-    """The pairs with no active rewrite that is itself rewritten: those are redirected to the end if it is supported.
-
-    A pair's lift is positive, so following pairs climbs in success and cannot cycle.
-    """
+    """The pairs with no active rewrite that is itself rewritten: those give way to the end, where it was judged fit too."""
     target = {p.source: p.rewrite for p in pairs if p.status == "active"}
     row = {(p.source, p.rewrite): k for k, p in enumerate(pairs)}
     out = list(pairs)
     for k, pair in enumerate(pairs):
-        end = pair.rewrite
-        while pair.status == "active" and end in target:
-            end = target[end]
-        if end == pair.rewrite:
+        if pair.status != "active" or pair.rewrite not in target:
             continue
         out[k] = replace(pair, status="rejected", reason="its rewrite is itself rewritten")
+        end, seen = pair.rewrite, {pair.source}
+        while end in target and end not in seen:
+            seen.add(end)
+            end = target[end]
         other = row.get((pair.source, end))
-        if other is not None and pairs[other].reason == "another rewrite is likelier":
+        if end not in target and other is not None and pairs[other].reason == LESS_LIKELY:
             out[other] = replace(pairs[other], status="active", reason="final target of a chain of rewrites")
     return out

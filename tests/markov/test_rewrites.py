@@ -12,7 +12,7 @@ from rewriter.markov.chain import hubs
 from rewriter.markov.counts import Counts, counts_of
 from rewriter.markov.evidence import Support
 from rewriter.markov.paths import strongest_ways
-from rewriter.markov.rewrites import Mined, Pair, mine
+from rewriter.markov.rewrites import Mined, Pair, final_targets, mine
 from rewriter.settings import Mine
 
 LAX = Mine(min_users=1, min_sessions=1, min_days=1, prior_strength=0.0, max_source_success=1.0, confidence=0.5)
@@ -96,12 +96,22 @@ def test_few_trials_do_not_make_a_certain_gain():
     assert reason(judged(few, [("a", "b")], strict), "a", "b") == "no certain gain in success"
 
 
-def test_a_rewrite_that_is_rewritten_itself_gives_way_to_the_final_target():
-    counts = counts_of([("a", "b", 50), ("a", "c", 8), ("b", "c", 20)], [("a", 0, 5), ("b", 25, 5), ("c", 90, 1)])
+def test_a_rewrite_that_is_rewritten_itself_gives_way_to_a_final_target_that_was_judged_too():
+    outcomes = [("a", 0, 5), ("b", 40, 5), ("c", 150, 1)]
+    counts = counts_of([("a", "b", 50), ("a", "c", 8), ("b", "c", 60)], outcomes)
     mined = judged(counts, [("a", "b"), ("b", "c"), ("a", "c")])
-    assert ("a", "b") not in active(mined)
-    targets = {rewrite for _, rewrite in active(mined)}
-    assert targets == {"c"}
+    assert active(mined) == {("a", "c"), ("b", "c")}
+    pair = next(p for p in mined.pairs if p.status == "active" and mined.chain.states[p.source] == "a")
+    assert pair.share > 0.4
+    unsupported = judged(counts, [("a", "b"), ("b", "c")])
+    assert active(unsupported) == {("b", "c")}
+    assert reason(unsupported, "a", "b") == "its rewrite is itself rewritten"
+
+
+def test_two_requests_that_lead_to_each_other_end_without_a_rewrite():
+    pair = Pair(0, 1, 0, 0.5, 0.5, 0.0, 0.0, 0.5, True, "active", "certified best")
+    back = dataclasses.replace(pair, source=1, rewrite=0, support=1)
+    assert [p.status for p in final_targets([pair, back])] == ["rejected", "rejected"]
 
 
 def test_equal_gains_are_a_tie_that_is_flagged_and_broken_by_text():
