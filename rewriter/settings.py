@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from rewriter.errors import RewriterError
 
+_SHARES = ("probability", "0..1", "share", "defect probability", "of the log's days")
 
-def _set(default: Any, unit: str, why: str) -> Any:
-    return field(default=default, metadata={"unit": unit, "why": why})
+
+def _set(default: Any, unit: str, why: str, low: float | None = None, inside: bool = False) -> Any:
+    """A setting from ``low`` (by default 1 for a count, else 0) to 1 for a share; ``inside``: neither bound itself."""
+    if low is None:
+        low = 1 if isinstance(default, int) else 0
+    high = 1 if unit.startswith(_SHARES) else sys.float_info.max
+    return field(default=default, metadata={"unit": unit, "why": why, "low": low, "high": high, "inside": inside})
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,10 @@ class Mine:
     half_life_days: float = _set(0.0, "days; 0 = no decay", "age at which a session weighs half")
     user_cap: float = _set(3.0, "sessions", "most weight one user may give to one transition")
     min_rephrase_probability: float = _set(0.0, "probability; 0 = the model's own threshold", "weaker rephrases are ignored")
-    confidence: float = _set(0.95, "probability", "one-sided confidence of the lower bound of the lift")
-    min_lift: float = _set(0.0, "probability", "lower bound of the lift a pair must exceed")
+    confidence: float = _set(0.95, "probability", "one-sided confidence of the lower bound of the lift", inside=True)
+    min_lift: float = _set(0.0, "probability", "lower bound of the lift a pair must exceed", low=-1)
     prior_strength: float = _set(4.0, "requests", "weight of the domain's mean in a state's success estimate")
-    min_states_for_hubs: int = _set(100, "states", "smaller logs are too small to tell a hub")
+    min_states_for_hubs: int = _set(100, "states", "smaller logs are too small to tell a hub", low=0)
     tolerance: float = _set(1e-6, "probability", "pruning of the series at the first attempt")
     max_source_success: float = _set(0.8, "probability", "a request that succeeds more often than this is left alone")
 
@@ -110,7 +118,7 @@ class Decide:
     )
     alternative: bool = _set(True, "on/off", "the recogniser's next hypotheses")
     max_request_success: float = _set(0.9, "probability", "a request known to succeed at least so often is left alone")
-    min_request_turns: int = _set(5, "turns", "fewer do not show that a request usually succeeds")
+    min_request_turns: int = _set(5, "turns", "fewer do not show that a request usually succeeds", low=0)
     min_own_successes: int = _set(2, "turns", "a user who succeeded so often with a request knows how to say it")
     min_number_sound: float = _set(0.5, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
     min_entity_sound: float = _set(0.5, "0..1", "a known entity may only become another that sounds so much like it")
@@ -118,7 +126,7 @@ class Decide:
     min_probability: float = _set(
         0.5, "probability", "a retrieved rewrite must be likelier to win than not, however well its layer does on average"
     )
-    min_wins: int = _set(10, "wins", "a layer with fewer on held-out days stays off, whatever their ratio")
+    min_wins: int = _set(10, "wins", "a layer with fewer on held-out days stays off, whatever their ratio", low=0)
     protected_intents: tuple[str, ...] = _set(
         ("purchase", "buy", "order", "pay", "call", "dial", "send", "lock", "unlock", "delete", "remove", "erase"),
         "words",
@@ -177,7 +185,7 @@ class Train:
 class Settings:
     """All settings. ``seed`` feeds every random choice of training and index building."""
 
-    seed: int = _set(7, "1", "same log, same settings, same seed: same bytes")
+    seed: int = _set(7, "1", "same log, same settings, same seed: same bytes", low=0)
     sessions: Sessions = field(default_factory=Sessions)
     defects: Defects = field(default_factory=Defects)
     rephrase: Rephrase = field(default_factory=Rephrase)
@@ -206,6 +214,17 @@ def _fits(value: Any, default: Any) -> bool:
     return isinstance(value, type(default))
 
 
+def _range_fault(value: Any, metadata: Mapping[str, Any]) -> str:
+    """What is wrong with a value's size, or an empty string; NaN and infinity are out of every range."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    low, high, inside = metadata["low"], metadata["high"], metadata["inside"]
+    if low < value < high if inside else low <= value <= high:
+        return ""
+    span = f"at least {low}" if high > 1 else f"{low} to {high}"
+    return f"expected {span}, neither of them" if inside else f"expected {span}"
+
+
 def _read(cls: type[Any], values: dict[str, Any], path: str, faults: list[str]) -> Any:
     known = {_key(f): f for f in fields(cls)}
     faults += [f"unknown key '{path}{name}'" for name in values if name not in known]
@@ -222,6 +241,8 @@ def _read(cls: type[Any], values: dict[str, Any], path: str, faults: list[str]) 
                 faults.append(f"'{path}{key}' is a table")
         elif not _fits(value, default):
             faults.append(f"'{path}{key}' is {value!r}, expected {type(default).__name__}")
+        elif fault := _range_fault(value, spec.metadata):
+            faults.append(f"'{path}{key}' is {value!r}, {fault}")
         else:
             given[spec.name] = type(default)(value)
     return cls(**given)
@@ -233,7 +254,7 @@ def read_settings(path: str | Path | None = None) -> Settings:
     Raises
     ------
     RewriterError
-        Naming the file and every unknown key and wrong type at once.
+        Naming the file and every unknown key, wrong type and value out of range at once.
     """
     if path is None:
         return Settings()
@@ -252,7 +273,7 @@ def settings_of(values: dict[str, Any], where: str) -> Settings:
     Raises
     ------
     RewriterError
-        Naming ``where`` and every unknown key and wrong type at once.
+        Naming ``where`` and every unknown key, wrong type and value out of range at once.
     """
     faults: list[str] = []
     settings: Settings = _read(Settings, values, "", faults)

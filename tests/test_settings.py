@@ -72,6 +72,24 @@ def test_all_faults_are_named_at_once(tmp_path):
     assert "\n" not in message
 
 
+def test_every_value_out_of_its_range_is_named_in_one_line(tmp_path):
+    text = "seed = -1\n[mine]\nconfidence = 1.0\nmin_users = 0\nmin_lift = -0.5\n[experiment]\nholdout = 1.5\ncontrol = 0\n"
+    text += "[decide]\ntarget_win_loss = nan\n[sessions]\nmax_gap_s = inf\n[personal]\nmax_age_days = -1\n"
+    with pytest.raises(RewriterError) as error:
+        read_settings(config(tmp_path, text))
+    message = str(error.value)
+    faults = [
+        "'seed' is -1, expected at least 0",
+        "'sessions.max_gap_s' is inf, expected at least 0",
+        "'mine.min_users' is 0, expected at least 1",
+        "'mine.confidence' is 1.0, expected 0 to 1, neither of them",
+        "'personal.max_age_days' is -1, expected at least 0",
+        "'decide.target_win_loss' is nan, expected at least 0",
+        "'experiment.holdout' is 1.5, expected 0 to 1",
+    ]
+    assert message.split(": ", 1)[1] == "; ".join(faults)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("[mine", "not TOML"), ("mine = 3", "'mine' is a table"), ("[mine]\nmin_users = true", "'mine.min_users'")],
