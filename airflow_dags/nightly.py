@@ -9,7 +9,8 @@ Environment of the scheduler
 REWRITER_PYTHON
     Python of the project's environment (default: ``python``).
 REWRITER_HOME
-    Folder with ``turns/day=YYYY-MM-DD`` in it; runs and bundles are written beside (required).
+    Folder with ``turns/day=YYYY-MM-DD`` in it; runs and bundles are written beside (required: without it the
+    DAG is an import error).
 REWRITER_CONFIG
     TOML settings (default: none).
 REWRITER_WINDOW_DAYS
@@ -31,7 +32,9 @@ from airflow.sdk import DAG
 from jobs.plan import PLAN, TURNS, Stage, after, command
 
 PYTHON = os.environ.get("REWRITER_PYTHON", "python")
-HOME = os.environ.get("REWRITER_HOME", ".")
+if not os.environ.get("REWRITER_HOME"):
+    raise RuntimeError("set REWRITER_HOME to the folder that holds turns/ (Airflow shows this as an import error)")
+HOME = os.environ["REWRITER_HOME"]
 CONFIG = os.environ.get("REWRITER_CONFIG")
 WINDOW_DAYS = os.environ.get("REWRITER_WINDOW_DAYS", "28")
 WITH_APPROVAL = os.environ.get("REWRITER_APPROVAL") == "1"

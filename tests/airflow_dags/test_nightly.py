@@ -68,7 +68,7 @@ def test_the_dag_orders_tasks_as_the_plan_does(database: Path):
     )
     said = subprocess.run(
         [str(AIRFLOW.with_name("python")), "-c", code, str(ROOT)],
-        env=os.environ | {"AIRFLOW_HOME": str(database / "airflow")},
+        env=os.environ | {"AIRFLOW_HOME": str(database / "airflow"), "REWRITER_HOME": str(database)},
         capture_output=True,
         text=True,
         check=True,
@@ -76,6 +76,11 @@ def test_the_dag_orders_tasks_as_the_plan_does(database: Path):
     edges = set(said.stdout.split())
     assert {f"{stage.name}<{name}" for stage in PLAN for name in after(stage)} <= edges
     assert "train_defects<window" in edges
+
+
+def test_without_a_home_the_dag_is_an_import_error_that_names_it(database: Path):
+    said = airflow(database, "dags", "list-import-errors", REWRITER_HOME="")
+    assert "set REWRITER_HOME" in said.stdout + said.stderr
 
 
 def test_one_day_runs_to_a_published_bundle_and_its_tasks_again_change_nothing(database: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "simulation" / "realism.py"
+PATH = Path(__file__).parents[2] / "benchmarks" / "simulation" / "run.py"
 
 
 @pytest.fixture(scope="module")

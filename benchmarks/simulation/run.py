@@ -4,7 +4,7 @@ Prints a table, and writes the same figures as JSON next to this command (``--js
 ``--dstc2`` needs turns.parquet and gold.parquet of restaurant calls, ``--slurp`` a requests.parquet of recordings with
 what a recogniser made of them; both are only measured.
 
-example: python -m benchmarks.simulation.realism --dstc2 DATA/dstc2 --slurp DATA/slurp_a
+example: python -m benchmarks.simulation.run --dstc2 DATA/dstc2 --slurp DATA/slurp_a
 """
 
 from __future__ import annotations
