@@ -2,7 +2,7 @@
 
 Prints a table, and writes the same figures as JSON next to this command (``--json`` names another file).
 ``--dstc2`` needs turns.parquet and gold.parquet of restaurant calls, ``--slurp`` a requests.parquet of recordings with
-what a recogniser made of them; both are only measured.
+what a recogniser made of them; both are only measured, and without them the file keeps their figures.
 
 example: python -m benchmarks.simulation.run --dstc2 DATA/dstc2 --slurp DATA/slurp_a
 """
@@ -187,7 +187,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, default=_HERE)
     arguments = parser.parse_args(argv)
-    columns = {"simulated": simulated(arguments.users, arguments.days, arguments.seed)}
+    columns: dict[str, Figures] = json.loads(arguments.json.read_text("utf-8")) if arguments.json.exists() else {}
+    columns = {"simulated": simulated(arguments.users, arguments.days, arguments.seed)} | {
+        name: figures for name, figures in columns.items() if name != "simulated"
+    }
     if arguments.dstc2:
         columns["dstc2"] = dstc2(arguments.dstc2)
     if arguments.slurp:

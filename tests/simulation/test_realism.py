@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,3 +73,13 @@ def test_repeats_and_rewordings_are_counted_in_their_own_session_only(realism):
     assert figures["failures that end the session"] == 0.25
     assert figures["gap between attempts, median s"] == 7.0
     assert (figures["barge-in on failures"], figures["barge-in on successes"]) == (1.0, 0.0)
+
+
+def test_figures_of_dialogues_that_are_not_at_hand_are_kept(realism, tmp_path, capsys):
+    file = tmp_path / "realism.json"
+    file.write_text('{"dstc2": {"requests": 7.0}, "simulated": {"requests": -1.0}}\n', "utf-8")
+    realism.main(["--users", "5", "--days", "2", "--json", str(file)])
+    got = json.loads(file.read_text("utf-8"))
+    assert got["dstc2"] == {"requests": 7.0}
+    assert got["simulated"]["requests"] > 0
+    assert "| | simulated | dstc2 |" in capsys.readouterr().out
