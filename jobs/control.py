@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from rewriter.decision.decision import Decision
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
 from rewriter.errors import RewriterError
+from rewriter.locales import canonical_locale, locale_fault
 from schemas.table import ContractError
 
 
@@ -28,6 +29,19 @@ def _require_bundles(folder: Path) -> Path:
     if not folder.is_dir():
         raise RewriterError(f"no folder of bundles at {folder}")
     return folder
+
+
+def _require_locale(parser: Parser, tag: str | None) -> None:
+    if tag is not None and (fault := locale_fault(tag)):
+        parser.error(f"--locale: {fault}")
+
+
+def _spelled(locales: Iterable[str], tag: str | None) -> str | None:
+    """The bundle's own spelling of a locale, the canonical one where the bundle has no data for it."""
+    if tag is None:
+        return None
+    canonical = canonical_locale(tag)
+    return next((own for own in sorted(locales) if canonical_locale(own) == canonical), canonical)
 
 
 def _show(decision: Decision, version: str) -> None:
@@ -51,12 +65,13 @@ def rewrite(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--locale", help="default: the locale the bundle knows best")
     parser.add_argument("--json", action="store_true", help="print the decision as JSON")
     args = parser.parse_args(argv)
+    _require_locale(parser, args.locale)
     if not args.text.strip():
         parser.error("the request is blank")
     bundle = layout.current(args.bundles)
     require_whole(bundle, whole=False)
     locales = layout.read_manifest(bundle)["metrics"].get("locales", {})
-    locale = args.locale or max(sorted(locales), key=locales.__getitem__, default="en-US")
+    locale = _spelled(locales, args.locale) or max(sorted(locales), key=locales.__getitem__, default="en-US")
     engine = Engine.load(bundle)
     try:
         request = Request(args.text, locale, user_id=args.user, at=datetime.now(UTC))
@@ -82,6 +97,7 @@ def _pair_parser(name: str, description: str | None, example: str) -> Parser:
 
 
 def _key(parser: Parser, source: str, rewrite_to: str, locale: str | None) -> PairKey:
+    _require_locale(parser, locale)
     key = pair_key(source, rewrite_to, locale)
     if not key[1] or not key[2]:
         parser.error("source and rewrite need a word each")
@@ -91,6 +107,15 @@ def _key(parser: Parser, source: str, rewrite_to: str, locale: str | None) -> Pa
 def _text(key: PairKey) -> str:
     locale, source, rewrite_to = key
     return f"'{source}' -> '{rewrite_to}' in {'every locale' if locale == EVERYWHERE else locale}"
+
+
+def _require_blocked(controls: Controls, key: PairKey) -> None:
+    """Return if this very pair is blocked: what was approved, or blocked under another locale, is not undone."""
+    if key in frozenset(controls.blocked):
+        return
+    if key in controls.blocked:
+        raise RewriterError(f"{_text(key)} is blocked in every locale: undo it without --locale")
+    raise RewriterError(f"{_text(key)} is not blocked")
 
 
 def block(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -106,8 +131,7 @@ def block(argv: Sequence[str] | None = None) -> dict[str, Any]:
     locale, source, rewrite_to = key
     entry = {"locale": locale, "source": source, "rewrite": rewrite_to, "reason": args.reason}
     if args.undo:
-        if key not in Controls.read(bundles).reasons:
-            raise RewriterError(f"{_text(key)} is not blocked")
+        _require_blocked(Controls.read(bundles), key)
         record(bundles, {"action": "unblock", **entry})
         drop_case(bundles, key)
         print(f"no longer blocked: {_text(key)}")
@@ -129,7 +153,10 @@ def approve(argv: Sequence[str] | None = None) -> dict[str, Any]:
         why = controls.reason(*key) or "no reason given"
         raise RewriterError(f"{_text(key)} is blocked ({why}); `rewriter block --undo` comes first")
     pairs = read_pairs(layout.current(bundles) / layout.PAIRS).select(["locale", "source", "rewrite"]).to_pylist()
-    if not any(p["source"] == source and p["rewrite"] == rewrite_to and locale in (EVERYWHERE, p["locale"]) for p in pairs):
+    if not any(
+        p["source"] == source and p["rewrite"] == rewrite_to and locale in (EVERYWHERE, canonical_locale(p["locale"]))
+        for p in pairs
+    ):
         raise RewriterError(f"{_text(key)} is no pair of the current bundle")
     entry = {"locale": locale, "source": source, "rewrite": rewrite_to, "reason": args.reason}
     record(bundles, {"action": "approve", **entry})

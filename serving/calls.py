@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator
 
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
-from serving.locales import locale_fault
+from rewriter.locales import locale_fault
 
 #: Characters. The longest spoken requests on record are a tenth of this; models read fewer words still.
 MAX_UTTERANCE = 4000

@@ -17,9 +17,9 @@ from rewriter.bundle.verify import require_whole
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
 from rewriter.errors import RewriterError
+from rewriter.locales import canonical_locale
 from schemas.table import ContractError
 from serving.experiment import Experiment
-from serving.locales import canonical_locale
 
 _LOGGER = logging.getLogger("rewriter.serving")
 POLL_S = 0.5

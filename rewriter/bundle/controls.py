@@ -12,6 +12,7 @@ from typing import Any, Self
 from rewriter.bundle.durable import append_line, only_writer
 from rewriter.bundle.layout import CONTROLS
 from rewriter.errors import RewriterError
+from rewriter.locales import canonical_locale
 from rewriter.text import normalise
 
 #: A control of every locale.
@@ -21,10 +22,10 @@ PairKey = tuple[str, str, str]  # locale or EVERYWHERE, normalised source, norma
 
 
 class PairSet(frozenset[PairKey]):
-    """Pairs by locale; a pair of every locale is in it for each.
+    """Pairs by locale in its canonical spelling; a pair of every locale is in it for each.
 
-    >>> ("en-US", "a", "b") in PairSet([("*", "a", "b")])
-    True
+    >>> ("en-US", "a", "b") in PairSet([("*", "a", "b")]), ("en_us", "a", "b") in PairSet([("en-US", "a", "b")])
+    (True, True)
     """
 
     __slots__ = ()
@@ -32,7 +33,11 @@ class PairSet(frozenset[PairKey]):
     def __contains__(self, pair: object) -> bool:
         if super().__contains__(pair):
             return True
-        return isinstance(pair, tuple) and super().__contains__((EVERYWHERE, *pair[1:]))
+        if not (isinstance(pair, tuple) and pair and isinstance(pair[0], str)):
+            return False
+        return any(
+            super(PairSet, self).__contains__((locale, *pair[1:])) for locale in (EVERYWHERE, canonical_locale(pair[0]))
+        )
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Controls:
 
     def reason(self, locale: str, source: str, rewrite: str) -> str:
         """What was said when the pair was blocked or approved."""
-        found = self.reasons.get((locale, source, rewrite))
+        found = self.reasons.get((canonical_locale(locale), source, rewrite))
         return found if found is not None else self.reasons.get((EVERYWHERE, source, rewrite), "")
 
 
@@ -114,8 +119,10 @@ def pair_key(source: str, rewrite: str, locale: str | None) -> PairKey:
 
     >>> pair_key("Play Beet It!", "play 'Beat It'", None)
     ('*', 'play beet it', 'play beat it')
+    >>> pair_key("a", "b", "en_us")
+    ('en-US', 'a', 'b')
     """
-    return locale or EVERYWHERE, normalise(source), normalise(rewrite)
+    return canonical_locale(locale or EVERYWHERE), normalise(source), normalise(rewrite)
 
 
 def _entry_faults(entry: Any) -> list[str]:

@@ -13,6 +13,7 @@ from rewriter.bundle.controls import EVERYWHERE, Controls, PairKey
 from rewriter.bundle.durable import append_line, only_writer, replace_file
 from rewriter.bundle.layout import REGRESSION
 from rewriter.errors import RewriterError
+from rewriter.locales import canonical_locale
 from rewriter.text import normalise
 
 #: Answers a normalised request of a locale as the bundle would; None leaves it alone.
@@ -50,7 +51,7 @@ def _case(text: bytes) -> Case:
     locale, reason = values.get("locale") or EVERYWHERE, values.get("reason") or ""
     if not all(isinstance(v, str) for v in (source, rewrite, locale, reason)):
         raise TypeError("source, rewrite, locale and reason are texts")
-    return Case(locale, normalise(source), normalise(rewrite), reason)
+    return Case(canonical_locale(locale), normalise(source), normalise(rewrite), reason)
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -103,13 +104,14 @@ def _matches(case: Case, pairs: pa.Table) -> Iterator[str]:
     rows = pairs.select(["locale", "source", "rewrite", "status"]).to_pylist()
     for row in rows:
         same = row["source"] == case.source and row["rewrite"] == case.rewrite
-        if same and row["status"] == "active" and case.locale in (EVERYWHERE, row["locale"]):
+        if same and row["status"] == "active" and case.locale in (EVERYWHERE, canonical_locale(row["locale"])):
             yield row["locale"]
 
 
 def _answers(case: Case, rewrite_of: Rewriter, locales: Iterable[str]) -> Iterator[str]:
     """Locales in which the bundle would answer the case with its bad rewrite."""
-    for locale in locales if case.locale == EVERYWHERE else (case.locale,):
+    own = [locale for locale in locales if case.locale in (EVERYWHERE, canonical_locale(locale))]
+    for locale in own or ([] if case.locale == EVERYWHERE else [case.locale]):
         answer = rewrite_of(locale, case.source)
         if answer is not None and normalise(answer) == case.rewrite:
             yield locale

@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobs import control
 from rewriter.bundle.controls import Controls, pair_key, record
 from rewriter.bundle.layout import CONTROLS
 from rewriter.errors import RewriterError
@@ -78,3 +79,40 @@ def test_every_broken_line_is_named_at_once(tmp_path):
         RewriterError, match=r"line 2: not JSON; line 3: no action .* line 4: locale is not text; .*source is"
     ):
         Controls.read(tmp_path)
+
+
+@pytest.mark.parametrize("tag", ["en-us", "EN_US", "en-US"])
+def test_a_block_holds_however_the_locale_is_spelled(tag, tmp_path, pair, publish_pairs):
+    publish_pairs(tmp_path, pair())
+    publish_pairs(tmp_path, pair(locale="en_us", support_users=30))
+    words = ["play beet it", "play beat it", "--bundles", str(tmp_path)]
+    assert control.rewrite([*words[:1], *words[2:], "--locale", tag])["rewrite"] == "play beat it"
+    control.block([*words, "--locale", tag])
+    assert control.rewrite([*words[:1], *words[2:], "--locale", "en-US"])["rewrite"] is None
+    assert {Controls.read(tmp_path).is_blocked(own, *words[:2]) for own in ("en-US", "en_us")} == {True}
+    assert not Controls.read(tmp_path).is_blocked("en-GB", *words[:2])
+
+
+def test_a_locale_that_is_none_is_refused_in_one_line(tmp_path, pair, publish_pairs, capsys):
+    publish_pairs(tmp_path, pair())
+    for ask in (control.block, control.approve):
+        with pytest.raises(SystemExit, match="2"):
+            ask(["play beet it", "play beat it", "--bundles", str(tmp_path), "--locale", "english"])
+    with pytest.raises(SystemExit, match="2"):
+        control.rewrite(["play beet it", "--bundles", str(tmp_path), "--locale", "xx-XX"])
+    assert "unknown language 'xx'" in capsys.readouterr().err
+    assert Controls.read(tmp_path) == Controls()
+
+
+def test_undoing_a_block_that_is_none_revokes_no_approval(tmp_path, pair, publish_pairs):
+    publish_pairs(tmp_path, pair())
+    words = ["play beet it", "play beat it", "--bundles", str(tmp_path)]
+    control.approve(words)
+    with pytest.raises(RewriterError, match="is not blocked"):
+        control.block([*words, "--undo"])
+    assert Controls.read(tmp_path).is_approved("en-US", *words[:2])
+    control.block(words)
+    with pytest.raises(RewriterError, match="blocked in every locale"):
+        control.block([*words, "--undo", "--locale", "en-US"])
+    control.block([*words, "--undo"])
+    assert not Controls.read(tmp_path).is_blocked("en-US", *words[:2])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rewriter.locales import canonical_locale, locale_fault
 from serving.calls import FeedbackCall, MalformedCallError, RewriteCall, parse_call
-from serving.locales import canonical_locale, locale_fault
 
 FIELDS = (
     "utterance user_id session_id at locale device asr_confidence nbest interpretation context previous_turns request_id "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _TAG = re.compile(
     r"[a-z]{2,3}(-[a-z]{3}){0,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*(-[a-wyz\d](-[a-z\d]{2,8})+)*(-x(-[a-z\d]{1,8})+)?"
@@ -28,6 +29,7 @@ REGIONS = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def canonical_locale(tag: str) -> str:
     """The tag in the spelling of BCP 47, section 2.1.1; an underscore counts as a hyphen.
 
