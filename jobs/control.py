@@ -16,7 +16,7 @@ from rewriter.bundle.controls import EVERYWHERE, Controls, PairKey, pair_key, re
 from rewriter.bundle.pairs import read_pairs
 from rewriter.bundle.regression import Case, add_case, drop_case
 from rewriter.bundle.verify import require_whole, verify
-from rewriter.bundle.write import activate
+from rewriter.bundle.write import activate, choose
 from rewriter.decision.decision import Decision
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
@@ -187,8 +187,7 @@ def bundles(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     folder = _require_bundles(args.bundles)
     if args.activate:
-        activate(folder, args.activate)
-        record(folder, {"action": "activate", "version": args.activate})
+        choose(folder, args.activate)
     now, listed, bad = layout.current_version(folder), layout.versions(folder), []
     for version in listed:
         line, faults = _line(folder, version, "*" if version == now else " ", whole=args.verify)

@@ -212,12 +212,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         raise RewriterError(f"no such file or folder: {args.regression}")
     controls = Controls.read(args.out)
     parts = _parts(paths, args, settings, controls)
-    bundle, is_current = publish(args.out, parts, controls, gate=_Gate(parts, controls))
+    bundle, left_out = publish(args.out, parts, controls, gate=_Gate(parts, controls))
     counts = parts.metrics["pairs"]
     print(f"published {bundle.name}: {counts.get('active', 0)} pairs, {counts.get('pending', 0)} pending")
-    if not is_current:
-        print(f"{bundle.name} was rolled back and stays out; `rewriter bundles --activate {bundle.name}` lets it in again")
-    return {"version": bundle.name, "current": is_current, **counts}
+    if left_out:
+        print(f"{bundle.name} is not current: {left_out}; `rewriter bundles --activate {bundle.name}` makes it so")
+    return {"version": bundle.name, "current": not left_out, **({"left_out": left_out} if left_out else {}), **counts}
 
 
 if __name__ == "__main__":

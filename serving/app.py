@@ -14,8 +14,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from rewriter.bundle import layout
-from rewriter.bundle.controls import record
-from rewriter.bundle.write import activate
+from rewriter.bundle.write import choose
 from rewriter.errors import RewriterError
 from schemas.table import ContractError
 from serving.calls import BatchCall, Call, FeedbackCall, MalformedCallError, RewriteCall, parse_call
@@ -124,8 +123,7 @@ def _list_bundles(folder: Path) -> dict[str, Any]:
 
 
 def _activate(holder: Holder, version: str) -> None:
-    activate(holder.bundles, version)
-    record(holder.bundles, {"action": "activate", "version": version})
+    choose(holder.bundles, version)
     holder.refresh()
 
 

@@ -53,7 +53,7 @@ class Controls:
     reasons
         Why a pair was blocked or approved.
     withdrawn
-        Versions rolled back and not activated again since.
+        Versions rolled back, or there when operators chose another one, and not activated since.
     """
 
     blocked: PairSet = field(default_factory=PairSet)
@@ -89,6 +89,7 @@ class Controls:
             if action == "rollback":
                 withdrawn.add(entry["version"])
             elif action == "activate":
+                withdrawn.update(entry.get("over", ()))
                 withdrawn.discard(entry["version"])
             else:
                 last[pair_key(entry["source"], entry["rewrite"], entry["locale"])] = entry
@@ -130,7 +131,10 @@ def _entry_faults(entry: Any) -> list[str]:
         return [f"no action of {', '.join(ACTIONS)}"]
     pair = ("locale", "source", "rewrite", "reason")
     wanted = ("version",) if entry["action"] in ("activate", "rollback") else pair
-    return [f"{name} is not text" for name in wanted if not isinstance(entry.get(name), str)]
+    faults = [f"{name} is not text" for name in wanted if not isinstance(entry.get(name), str)]
+    over = entry.get("over", [])
+    listed = isinstance(over, list) and all(isinstance(version, str) for version in over)
+    return faults if listed else [*faults, "over is no list of texts"]
 
 
 def _lines(data: bytes, where: str) -> list[dict[str, Any]]:
@@ -150,7 +154,7 @@ def _lines(data: bytes, where: str) -> list[dict[str, Any]]:
     return entries
 
 
-def record(bundles: Path, entry: Mapping[str, str], at: datetime | None = None) -> None:
+def record(bundles: Path, entry: Mapping[str, str | list[str]], at: datetime | None = None) -> None:
     """Append one decision to the journal; it is on disk when this returns."""
     line = dict(entry) | {"at": (at or datetime.now(UTC)).isoformat(timespec="seconds")}
     with only_writer(bundles):

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from rewriter.bundle import layout
-from rewriter.bundle.controls import Controls
+from rewriter.bundle.controls import Controls, record
 from rewriter.bundle.durable import copy_file, only_writer, sha256_of, sync_folder, write_file
 from rewriter.bundle.pairs import pairs_bytes
 from rewriter.bundle.regression import Case
@@ -194,14 +194,49 @@ def activate(bundles: Path, version: str) -> Path:
     return bundles / version
 
 
-def publish(bundles: Path, parts: Parts, controls: Controls, *, gate: Gate | None = None) -> tuple[Path, bool]:
-    """Write a version and make it current, unless operators rolled that very version back; returns whether they had not.
+def choose(bundles: Path, version: str) -> Path:
+    """Make a version current because an operator says so: publishing what is there already does not undo it.
 
-    Killed at any step and started again it ends in the same bytes.
+    Raises
+    ------
+    RewriterError
+        As `activate`.
+    """
+    bundle = activate(bundles, version)
+    over = [other for other in layout.versions(bundles) if other != version]
+    record(bundles, {"action": "activate", "version": version, "over": over})
+    return bundle
+
+
+def _last_day(bundle: Path) -> str:
+    """The last day of the log behind a bundle; empty where it is not known."""
+    try:
+        days: list[str] = layout.read_manifest(bundle)["data_days"]
+    except (RewriterError, ContractError):
+        return ""
+    return days[-1] if days else ""
+
+
+def _left_out(bundles: Path, bundle: Path, now: str | None, controls: Controls) -> str:
+    """Why a published version must not become current; empty if it may."""
+    if bundle.name == now:
+        return ""
+    if bundle.name in controls.withdrawn:
+        return "operators rolled it back or chose another version since"
+    if now is not None and "" != _last_day(bundle) < _last_day(bundles / now):
+        return f"its last data day, {_last_day(bundle)}, is before that of the current {now}"
+    return ""
+
+
+def publish(bundles: Path, parts: Parts, controls: Controls, *, gate: Gate | None = None) -> tuple[Path, str]:
+    """Write a version and make it current; returns its folder and why it did not become current, empty if it is.
+
+    A version that operators left stays out, and so does one of an older log than the current one's: the publish of an
+    old day may run again at any time. Killed at any step and started again it ends in the same bytes.
     """
     bundle = write_bundle(bundles, parts, gate=gate)
-    if bundle.name in controls.withdrawn:
-        return bundle, False
-    if _current_or_none(bundles) != bundle.name:
+    now = _current_or_none(bundles)
+    left_out = _left_out(bundles, bundle, now, controls)
+    if not left_out and now != bundle.name:
         activate(bundles, bundle.name)
-    return bundle, True
+    return bundle, left_out

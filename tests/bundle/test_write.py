@@ -91,7 +91,32 @@ def test_a_version_rolled_back_stays_out_until_it_is_activated(tmp_path, pair, p
     assert read_manifest(third)["parent"] == first.name
     control.bundles(["--bundles", str(tmp_path), "--activate", second.name])
     assert current(tmp_path) == second
-    assert Controls.read(tmp_path).withdrawn == frozenset()
+    assert second.name not in Controls.read(tmp_path).withdrawn
+
+
+def test_publishing_an_old_day_again_does_not_put_it_live(tmp_path, pair, publish_pairs):
+    old = {"data_days": ("2026-01-01", "2026-01-02")}
+    publish_pairs(tmp_path, pair(), **old)
+    now = publish_pairs(tmp_path, pair(support_users=30), data_days=("2026-01-01", "2026-01-03"))
+    publish_pairs(tmp_path, pair(), **old)
+    assert publish_pairs(tmp_path, pair(support_users=31), **old).is_dir()
+    assert current(tmp_path) == now
+    same_day = publish_pairs(tmp_path, pair(support_users=32), data_days=("2026-01-02", "2026-01-03"))
+    assert current(tmp_path) == same_day
+
+
+def test_publishing_what_is_there_again_does_not_undo_a_choice(tmp_path, pair, publish_pairs):
+    first = publish_pairs(tmp_path, pair())
+    publish_pairs(tmp_path, pair(support_users=30))
+    publish_pairs(tmp_path, pair(support_users=31))
+    control.bundles(["--bundles", str(tmp_path), "--activate", first.name])
+    for users in (30, 31):
+        publish_pairs(tmp_path, pair(support_users=users))
+        assert current(tmp_path) == first
+    new = publish_pairs(tmp_path, pair(support_users=32))
+    assert current(tmp_path) == new
+    control.bundles(["--bundles", str(tmp_path), "--activate", first.name])
+    assert current(tmp_path) == first
 
 
 def test_a_damaged_version_is_written_anew_with_its_first_bytes(tmp_path, pair, publish_pairs):
