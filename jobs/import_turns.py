@@ -24,7 +24,7 @@ from rewriter.ingest.mapping import Source, identity, read_mapping
 from rewriter.ingest.pseudonym import load_key, pseudonym
 from rewriter.ingest.readers import FORMATS, READERS, csv_header, parquet_schema, source_files
 from rewriter.ingest.rows import read_chunk, require_columns
-from rewriter.ingest.store import Merged, Quarantine, Staging, merge, move_into_place
+from rewriter.ingest.store import Merged, Quarantine, Staging, alone, merge, move_into_place
 
 EXAMPLE = "rewriter import jsonl calls.jsonl --out log --mapping mapping.toml --locale en-US"
 _SHOWN_REASONS = 10
@@ -156,23 +156,22 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     sources = read_mapping(args.mapping, args.locale) if args.mapping else identity(args.locale)
     files = source_files(args.format, args.src)
     _check_columns(args.format, files, sources)
-    name = (
-        None
-        if args.keep_users
-        else partial(pseudonym, key=load_key(args.salt_file or args.out.with_name(args.out.name + ".key")))
-    )
+    named = args.out if args.out.name not in ("", "..") else args.out.resolve()
+    key_file = args.salt_file or named.with_name(named.name + ".key")
+    name = None if args.keep_users else partial(pseudonym, key=load_key(key_file))
     existed = args.out.exists()
-    done = _Import(args.out, files, args.src)
-    try:
-        with _progress() as bar:
-            task = bar.add_task("rows", total=None)
-            for n in done.read(args.format, files, sources, name):
-                bar.advance(task, n)
-            merged = done.finish(args.out, args.src)
-    finally:
-        shutil.rmtree(done.staging.folder, ignore_errors=True)
-        if not existed and args.out.is_dir() and not any(args.out.iterdir()):
-            args.out.rmdir()
+    with alone(args.out):
+        done = _Import(args.out, files, args.src)
+        try:
+            with _progress() as bar:
+                task = bar.add_task("rows", total=None)
+                for n in done.read(args.format, files, sources, name):
+                    bar.advance(task, n)
+                merged = done.finish(args.out, args.src)
+        finally:
+            shutil.rmtree(done.staging.folder, ignore_errors=True)
+            if not existed and args.out.is_dir() and not any(args.out.iterdir()):
+                args.out.rmdir()
     counts = {"read": done.n_read, "added": merged.added, "duplicates": merged.duplicates, "quarantined": done.n_quarantined}
     _summary(counts, done.reasons, args.out)
     return counts

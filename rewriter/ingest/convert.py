@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from rewriter.locales import canonical_locale
 from schemas.tables import FEEDBACKS, NBEST, RESPONSE_STATUSES, REWRITE
 
 MAX_UTTERANCE = 2000
@@ -223,11 +224,11 @@ def utterance_of(value: Any) -> str:
 
 
 def locale_of(value: Any) -> str | None:
-    """A BCP-47 tag; an underscore is read as a hyphen."""
+    """A BCP-47 tag in its canonical spelling; an underscore is read as a hyphen."""
     text = text_of(value)
     if text is None:
         return None
-    tag = text.replace("_", "-")
+    tag = canonical_locale(text)
     if not _LOCALE.fullmatch(tag):
         raise UnfitError(f"is not a BCP-47 tag such as en-US: {shown(value)}")
     return tag
@@ -236,11 +237,9 @@ def locale_of(value: Any) -> str | None:
 def _one_of(*names: str) -> Callable[[Any], str | None]:
     def choose(value: Any) -> str | None:
         text = text_of(value)
-        if text is None:
-            return None
-        if text.lower() not in names:
+        if text is not None and text.lower() not in names:
             raise UnfitError(f"is {shown(value)}, none of {', '.join(names)}")
-        return text.lower()
+        return text and text.lower()
 
     return choose
 
@@ -270,10 +269,32 @@ NAMED = {
 NESTED = (NBEST, REWRITE)
 
 
+def _is_unicode(value: Any) -> bool:
+    """Whether all texts in a converted value can be written as UTF-8: half of a surrogate pair cannot."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return all(map(_is_unicode, parts))
+
+
+def _guarded(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The conversion, which also refuses what is too big, too deep or no text."""
+
+    def guarded(value: Any) -> Any:
+        try:
+            result = convert(value)
+        except (OverflowError, RecursionError) as error:
+            deep = isinstance(error, RecursionError)
+            raise UnfitError("is nested too deeply" if deep else "is out of range") from None
+        if not _is_unicode(result):
+            raise UnfitError("holds half a character (a lone surrogate)")
+        return result
+
+    return guarded
+
+
 def converter(column: str, kind: str | None = None, zone: ZoneInfo | None = None) -> Callable[[Any], Any]:
     """The function that makes a value of one column of `turns`; it raises `UnfitError`."""
     if column == "at":
-        return lambda value: time_of(value, kind or "time", zone)
-    if kind == "percent":
-        return percent_of
-    return BY_COLUMN.get(column, text_of)
+        return _guarded(lambda value: time_of(value, kind or "time", zone))
+    return _guarded(percent_of if kind == "percent" else BY_COLUMN.get(column, text_of))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from rewriter.errors import RewriterError
 from schemas.table import conform, day_of
 from schemas.tables import QUARANTINE, TURNS
 
@@ -73,15 +77,46 @@ class Staging:
         return pq.ParquetFile(self.folder / f"{day}.parquet").read(columns=columns)
 
 
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Keep other imports out of a folder, which is made if absent; the lock ends with the process at the latest.
+
+    Raises
+    ------
+    RewriterError
+        If another import is at work there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RewriterError(f"{out}: another import is writing there") from None
+        yield
+    finally:
+        os.close(handle)
+
+
 def day_files(turns: Path) -> dict[str, list[Path]]:
     """Parquet files of each day below a folder of turns."""
     folders = sorted(p for p in turns.glob("day=*") if p.is_dir())
     return {p.name.removeprefix("day="): sorted(p.glob("*.parquet")) for p in folders}
 
 
-def _read_day(files: list[Path]) -> pa.Table:
-    tables = [conform(TURNS, pq.ParquetFile(f).read(), str(f)) for f in files]
-    return pa.concat_tables(tables) if tables else TURNS.schema.empty_table()
+def _read_day(files: list[Path]) -> tuple[pa.Table, bool]:
+    """Turns of a day, each id once, and whether they lie otherwise: in several files or with an id twice.
+
+    A kill between writing the merged file and removing what it replaces leaves a day so; the merged file goes first.
+    """
+    ours_first = sorted(files, key=lambda f: f.name != _FILE)
+    tables = [conform(TURNS, pq.ParquetFile(f).read(), str(f)) for f in ours_first]
+    whole = pa.concat_tables(tables) if tables else TURNS.schema.empty_table()
+    first: dict[str, int] = {}
+    for i, turn in enumerate(whole.column("turn_id").to_pylist()):
+        first.setdefault(turn, i)
+    repeated = len(first) < whole.num_rows
+    return whole.take(list(first.values())) if repeated else whole, repeated or len(files) > 1
 
 
 def _hashes(ids: pa.ChunkedArray) -> NDArray[np.uint64]:
@@ -130,8 +165,9 @@ def _differs(a: pa.Table, b: pa.Table) -> NDArray[np.bool_]:
     return different
 
 
-def _merge_day(day: str, old: pa.Table, staged: pa.Table, owners: dict[str, str], merged: Merged) -> pa.Table | None:
-    """The day's turns with what is new, or None if nothing is."""
+def _merge_day(day: str, files: list[Path], staged: pa.Table, owners: dict[str, str], merged: Merged) -> pa.Table | None:
+    """The day's turns with what is new, or None if nothing is and they lie as they should."""
+    old, untidy = _read_day(files)
     first = {turn: i for i, turn in enumerate(old.column("turn_id").to_pylist())}
     fresh, again, refer = [], [], []
     elsewhere = []
@@ -151,9 +187,13 @@ def _merge_day(day: str, old: pa.Table, staged: pa.Table, owners: dict[str, str]
     merged.conflicts += [_conflict(staged.slice(i, 1)) for i in clashing]
     merged.duplicates += len(again) - int(other.sum())
     merged.added += len(fresh)
-    if not fresh:
+    if not fresh and not untidy:
         return None
-    return pa.concat_tables([old, new.take(fresh)]).combine_chunks().sort_by([("at", "ascending"), ("turn_id", "ascending")])
+    return (
+        pa.concat_tables([old, new.take(pa.array(fresh, pa.int64()))])
+        .combine_chunks()
+        .sort_by([("at", "ascending"), ("turn_id", "ascending")])
+    )
 
 
 def _conflict(row: pa.Table) -> tuple[int, int, str, str]:
@@ -172,8 +212,9 @@ def merge(staging: Staging, turns: Path) -> tuple[Merged, dict[Path, Path]]:
     """
     days, existing = staging.close(), day_files(turns)
     owners, merged, moves = _owners(staging, days, existing), Merged(), {}
-    for day in days:
-        table = _merge_day(day, _read_day(existing.get(day, [])), staging.read(day), owners, merged)
+    for day in sorted({*days, *(d for d, files in existing.items() if len(files) > 1)}):
+        staged = staging.read(day) if day in days else _STAGED.empty_table()
+        table = _merge_day(day, existing.get(day, []), staged, owners, merged)
         if table is not None:
             ready = staging.folder / f"{day}.ready"
             pq.write_table(table, ready)
@@ -183,7 +224,7 @@ def merge(staging: Staging, turns: Path) -> tuple[Merged, dict[Path, Path]]:
 
 
 def move_into_place(moves: dict[Path, Path]) -> None:
-    """Replace each day's files by the merged one; killed in between, the next import of the same log completes it."""
+    """Replace each day's files by the merged one; killed in between, the next import completes it."""
     for ready, place in moves.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         ready.replace(place)

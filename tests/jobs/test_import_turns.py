@@ -10,6 +10,7 @@ from jobs.import_turns import main
 from rewriter.errors import RewriterError
 from rewriter.ingest import readers
 from rewriter.ingest.pseudonym import ENVIRONMENT, pseudonym
+from rewriter.ingest.store import alone
 from schemas.table import conform
 from schemas.tables import QUARANTINE, TURNS
 
@@ -143,6 +144,56 @@ def test_a_megabyte_of_utterance_is_set_aside(tmp_path):
     src = jsonl(tmp_path / "log.jsonl", ROW, ROW | {"turn_id": "big", "utterance": "x" * 2**20})
     run("jsonl", src, tmp_path / "out")
     assert quarantine(tmp_path / "out")[0]["reasons"] == ["'utterance' has 1,048,576 characters, at most 2,000 are read"]
+
+
+def test_one_row_that_is_too_early_too_deep_or_not_text_does_not_stop_the_others(tmp_path):
+    rows = [
+        ROW | {"turn_id": "early", "at": "0001-01-01T00:00:00+14:00"},
+        ROW | {"turn_id": "deep", "slots": "[" * 100_000},
+        ROW | {"turn_id": "half", "slots": r'{"a": "\ud800"}'},
+    ]
+    deep = json.dumps(ROW)[:-1] + ', "turn_id": "inner", "slots": {"a": ' + "[" * 1000 + "]" * 1000 + "}}"
+    src = jsonl(tmp_path / "log.jsonl", *rows, deep, ROW)
+    assert run("jsonl", src, tmp_path / "out")["added"] == 1
+    assert [r["reasons"] for r in quarantine(tmp_path / "out")] == [
+        ["'at' is out of range"],
+        ["'slots' is nested too deeply"],
+        ["'slots' holds half a character (a lone surrogate)"],
+        ["'slots' is nested too deeply"],
+    ]
+
+
+def test_a_day_left_in_two_files_by_a_kill_is_mended_by_the_next_import(tmp_path):
+    out, day = tmp_path / "out", tmp_path / "out/turns/day=2026-01-01"
+    run("jsonl", jsonl(tmp_path / "a.jsonl", ROW), out)
+    before = snapshot(out)
+    (day / "part-0.parquet").write_bytes((day / "turns.parquet").read_bytes())
+    other_day = ROW | {"turn_id": "t2", "at": "2026-01-02T10:00:00Z"}
+    assert run("jsonl", jsonl(tmp_path / "b.jsonl", other_day), out)["added"] == 1
+    assert before.items() <= snapshot(out).items()
+    assert [p.name for p in day.iterdir()] == ["turns.parquet"]
+    pq.write_table(pa.concat_tables([pq.ParquetFile(day / "turns.parquet").read()] * 2), day / "turns.parquet")
+    assert run("jsonl", tmp_path / "a.jsonl", out) == {"read": 1, "added": 0, "duplicates": 1, "quarantined": 0}
+    assert before.items() <= snapshot(out).items()
+
+
+def test_a_second_import_into_the_same_folder_is_refused_and_leaves_the_first_alone(tmp_path):
+    out, src = tmp_path / "out", jsonl(tmp_path / "a.jsonl", ROW)
+    with alone(out):
+        (out / ".importing").mkdir()
+        with pytest.raises(RewriterError, match="another import is writing there"):
+            run("jsonl", src, out)
+        assert (out / ".importing").is_dir()
+    assert run("jsonl", src, out)["added"] == 1
+
+
+def test_the_folder_one_stands_in_can_be_written_to(tmp_path, monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT)
+    src = jsonl(tmp_path / "a.jsonl", ROW)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("jsonl", src, ".")["added"] == 1
+    assert (tmp_path / "here.key").is_file()
 
 
 def test_csv_rows_of_the_wrong_width_or_encoding_are_set_aside(tmp_path):
