@@ -23,8 +23,17 @@ def whole_folder(out: Path) -> Iterator[Path]:
     """A folder to write into that replaces ``out`` when the block ends, and vanishes if it fails.
 
     A process killed inside the block leaves ``out`` as it was.
+
+    Raises
+    ------
+    RewriterError
+        If ``out`` is a file, or holds the folder one stands in, which must not be replaced.
     """
-    out = Path(out)
+    out, here = Path(out), Path.cwd()
+    if out.exists() and not out.is_dir():
+        raise RewriterError(f"{out}: not a folder")
+    if out.resolve() in (here, *here.parents):
+        raise RewriterError(f"{out}: would replace the folder you are in; name a folder inside it")
     writing, old = out.with_name(out.name + ".writing"), out.with_name(out.name + ".old")
     out.parent.mkdir(parents=True, exist_ok=True)
     for leftover in (writing, old):
