@@ -82,7 +82,7 @@ def live(world: World, users: int, days: range, out: Path, console: Console) -> 
 
 def win_loss(turns: Sequence[Turn]) -> WinLoss:
     """Wins and losses against the truth: what the request would have come to as it was, and what it came to."""
-    rewritten = [t for t in turns if t.answer.served is not None]
+    rewritten = [t for t in turns if t.answer.served is not None and t.answer.arm == "treatment"]
     judged = [
         Outcome.WIN if t.ok and not t.ok_as_is else Outcome.LOSS if t.ok_as_is and not t.ok else Outcome.TIE
         for t in rewritten

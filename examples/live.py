@@ -64,6 +64,8 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) ->
 class ApiRewriter:
     """Asks the service for every request, over one kept connection a thread; an answer that does not come is no rewrite.
 
+    What the experiment withheld is in the answer's `served` with its arm: the assistant serves the treatment arm alone.
+
     Attributes
     ----------
     latencies : dict
@@ -89,13 +91,14 @@ class ApiRewriter:
                 self.n_errors += 1
             return Answer(reason="no answer")
         experiment = answer["experiment"]
+        said = experiment["withheld"] or answer
         with self._lock:
-            self.latencies.setdefault(answer["source"], []).append(float(answer["timings_ms"]["total"]))
+            self.latencies.setdefault(said["source"], []).append(float(answer["timings_ms"]["total"]))
             self.arms[request.request_id] = experiment["arm"]
         return Answer(
-            served=answer["rewrite"],
+            served=said["rewrite"],
             rewrite_id=answer["rewrite_id"],
-            layer=answer["source"],
+            layer=said["source"],
             arm=experiment["arm"],
             propensity=experiment["propensity"],
             bundle_version=answer["bundle_version"],

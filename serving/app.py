@@ -17,6 +17,7 @@ from rewriter.bundle import layout
 from rewriter.bundle.write import choose
 from rewriter.errors import RewriterError
 from schemas.table import ContractError
+from serving.answers import BatchAnswer, RewriteAnswer
 from serving.calls import BatchCall, Call, FeedbackCall, MalformedCallError, RewriteCall, parse_call
 from serving.decision_writer import DecisionWriter
 from serving.feedback import FeedbackLog
@@ -67,12 +68,12 @@ async def _call(kind: type[Call], request: Request) -> Call:
 def _rewriting(app: FastAPI, parts: Parts) -> None:
     """Routes that NLU calls."""
 
-    @app.post("/v1/rewrite", openapi_extra=body_of(RewriteCall), tags=["rewriting"])
+    @app.post("/v1/rewrite", openapi_extra=body_of(RewriteCall, RewriteAnswer), tags=["rewriting"])
     async def rewrite(request: Request) -> Response:
         """Answer with a rewrite of the request, or with null: leave it as it is."""
         return _json(await parts.service.answer(await _call(RewriteCall, request)))
 
-    @app.post("/v1/rewrite:batch", openapi_extra=body_of(BatchCall), tags=["rewriting"])
+    @app.post("/v1/rewrite:batch", openapi_extra=body_of(BatchCall, BatchAnswer), tags=["rewriting"])
     async def rewrite_batch(request: Request) -> Response:
         """Answer several requests, in their order."""
         calls = (await _call(BatchCall, request)).requests

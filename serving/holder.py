@@ -140,6 +140,11 @@ class Holder:
         """Version in service."""
         return self._shared.loaded.version
 
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment of the version in service."""
+        return self._shared.loaded.experiment
+
     @contextmanager
     def lease(self) -> Iterator[Loaded]:
         """The bundle in service, which stays open until the block ends, whatever is swapped meanwhile."""

@@ -9,19 +9,23 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from serving.answers import BatchAnswer, RewriteAnswer
 from serving.calls import BatchCall, FeedbackCall, RewriteCall
 
 _REF = "#/components/schemas/{model}"
 _FAULT = {"description": "malformed: every fault with its field", "content": {"application/json": {}}}
 
 
-def body_of(kind: type[BaseModel]) -> dict[str, Any]:
-    """What a route says about its body and about malformed ones."""
-    schema = {"$ref": _REF.format(model=kind.__name__)}
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "responses": {"400": _FAULT, "413": _FAULT, "422": _FAULT},
-    }
+def _content(kind: type[BaseModel]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _REF.format(model=kind.__name__)}}}
+
+
+def body_of(kind: type[BaseModel], answer: type[BaseModel] | None = None) -> dict[str, Any]:
+    """What a route says about its body, its answer and malformed bodies."""
+    responses: dict[str, Any] = {"400": _FAULT, "413": _FAULT, "422": _FAULT}
+    if answer is not None:
+        responses["200"] = {"description": "the answer", "content": _content(answer)}
+    return {"requestBody": {"required": True, "content": _content(kind)}, "responses": responses}
 
 
 def describe(app: FastAPI) -> None:
@@ -30,7 +34,8 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             page = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            kinds: list[tuple[type[BaseModel], Any]] = [(k, "validation") for k in (RewriteCall, BatchCall, FeedbackCall)]
+            described = (RewriteCall, BatchCall, FeedbackCall, RewriteAnswer, BatchAnswer)
+            kinds: list[tuple[type[BaseModel], Any]] = [(kind, "validation") for kind in described]
             _, definitions = models_json_schema(kinds, ref_template=_REF)
             page.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
             app.openapi_schema = page

@@ -76,7 +76,7 @@ class RewriteService:
             outcome = await self._outcome(call)
             return self._finish(call, outcome, 1e3 * (time.perf_counter() - began))
         except Exception as error:  # noqa: BLE001 - the caller's request must go on, whatever is wrong here
-            return self._apology(call, self._explain(error))
+            return self._apology(call, self._explain(error), 1e3 * (time.perf_counter() - began))
 
     def close(self) -> None:
         """Finish what is being decided, and stop."""
@@ -112,14 +112,14 @@ class RewriteService:
                 decision, failure = no_rewrite(self._explain(error)), "failure"
             if decision.rewrite is None and not failure and not loaded.has(request.locale):
                 decision = no_rewrite(f"no bundle data for locale {request.locale}")
-            unit = request.user_id or request.session_id or request.request_id or ""
-            assignment = loaded.experiment.assign(unit, decision.rewrite_id)
+            assignment = loaded.experiment.assign(_unit(request), decision.rewrite_id)
             return Outcome(decision, request, loaded.version, assignment, failure)
 
     def _failed(self, call: RewriteCall, failure: str, reason: str) -> Outcome:
         with self.holder.lease() as loaded:
             request = call.request(loaded.locale_of(call.locale))
-            return Outcome(no_rewrite(reason), request, loaded.version, Assignment("treatment", 1.0), failure)
+            assignment = loaded.experiment.assign(_unit(request), None)
+            return Outcome(no_rewrite(reason), request, loaded.version, assignment, failure)
 
     def _explain(self, error: Exception) -> str:
         """Which part failed, without the caller's data; the whole story goes to the log, once a kind."""
@@ -131,10 +131,14 @@ class RewriteService:
             _LOGGER.error("failing open: %s (further ones are only counted)", kind, exc_info=error)
         return f"failed open: {kind}"
 
-    def _apology(self, call: RewriteCall, reason: str) -> dict[str, Any]:
+    def _apology(self, call: RewriteCall, reason: str, total_ms: float) -> dict[str, Any]:
+        """The whole body for a failure around the decision, made from the call alone."""
         self._metrics.failed("failure")
-        body = {"request_id": call.request_id or uuid4().hex, "utterance": call.utterance, "rewrite": None, "source": "none"}
-        return body | {"rewrite_id": None, "probability": None, "reason": reason, "bundle_version": self.holder.version}
+        name = call.request_id or uuid4().hex
+        request = Request(call.utterance, call.locale or "", call.user_id, call.session_id, request_id=name)
+        assignment = self.holder.experiment.assign(_unit(request), None)
+        outcome = Outcome(no_rewrite(reason), request, self.holder.version, assignment, "failure")
+        return _body(outcome, total_ms, explain=bool(call.explain))
 
     def _finish(self, call: RewriteCall, outcome: Outcome, total_ms: float) -> dict[str, Any]:
         """Count, log and spell an outcome."""
@@ -143,6 +147,11 @@ class RewriteService:
         self._metrics.answered(outcome.decision.source, outcome.assignment.arm, total_ms / 1e3)
         self._log.put(_log_row(outcome, total_ms))
         return _body(outcome, total_ms, explain=bool(call.explain))
+
+
+def _unit(request: Request) -> str:
+    """Whom the experiment assigns."""
+    return request.user_id or request.session_id or request.request_id or ""
 
 
 def _module(filename: str) -> str:
@@ -200,12 +209,20 @@ def _served(outcome: Outcome) -> Mapping[str, Any]:
     }
 
 
+def _withheld(outcome: Outcome) -> dict[str, str] | None:
+    """What the arm of the experiment kept back; callers log it, so that later training can compare."""
+    decision = outcome.decision
+    if decision.rewrite is None or outcome.assignment.serves:
+        return None
+    return {"rewrite": decision.rewrite, "source": decision.source}
+
+
 def _body(outcome: Outcome, total_ms: float, *, explain: bool) -> dict[str, Any]:
     body = {"request_id": outcome.request.request_id, "utterance": outcome.request.utterance, **_served(outcome)}
     body |= {
         "rewrite_id": outcome.decision.rewrite_id,
         "bundle_version": outcome.version,
-        "experiment": outcome.assignment.body(),
+        "experiment": {**outcome.assignment.body(), "withheld": _withheld(outcome)},
         "timings_ms": {**outcome.decision.timings_ms, "total": round(total_ms, 4)},
     }
     if explain:

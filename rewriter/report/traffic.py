@@ -17,13 +17,26 @@ def _latency(ms: np.ndarray) -> dict[str, float]:
     return {f"p{p}_ms": round(float(np.percentile(ms, p)), 3) for p in _PERCENTILES}
 
 
+def _rewritten(decisions: pa.Table) -> pa.ChunkedArray:
+    """Whether the user was really served a rewrite: the log keeps what an arm of the experiment withheld too."""
+    said = pc.is_valid(decisions.column("rewrite"))
+    return pc.and_(said, pc.fill_null(pc.equal(decisions.column("arm"), "treatment"), True))
+
+
+def _why_left(left: pa.Table) -> pa.ChunkedArray:
+    """Reasons of requests left alone; those of a withheld rewrite speak for the rewrite, so its arm is named instead."""
+    arm = pc.fill_null(left.column("arm"), "")
+    withheld = pc.binary_join_element_wise("withheld by the experiment (", arm, ")", "")
+    return pc.if_else(pc.is_valid(left.column("rewrite")), withheld, left.column("reason"))
+
+
 def _part(decisions: pa.Table, key: str) -> list[dict[str, Any]]:
     """Requests, rewritten ones and latency of each value of a column."""
     rows = []
     column = decisions.column(key).fill_null("(none)")
     for value, n in count_by(column).items():
         mine = decisions.filter(pc.equal(column, value))
-        rewritten = mine.num_rows - mine.column("rewrite").null_count
+        rewritten = pc.sum(_rewritten(mine)).as_py()
         rows.append(
             {key: value, "requests": n, "share": n / decisions.num_rows, "rewritten": rewritten}
             | _latency(np.asarray(mine.column("total_ms")))
@@ -37,9 +50,9 @@ def traffic_numbers(decisions: pa.Table, n_reasons: int = 12) -> dict[str, Any]:
     A request in the control or holdout arm counts as left alone, because it was.
     """
     n = decisions.num_rows
-    rewritten = n - decisions.column("rewrite").null_count
-    left = decisions.filter(decisions.column("rewrite").is_null())
-    reasons = list(count_by(left.column("reason")).items())
+    served = _rewritten(decisions)
+    rewritten = pc.sum(served).as_py()
+    reasons = list(count_by(_why_left(decisions.filter(pc.invert(served)))).items())
     return {
         "requests": n,
         "rewritten": rewritten,

@@ -36,7 +36,7 @@ def test_a_known_request_is_rewritten_with_its_evidence(client):
         "rewrite": "play beat it",
         "source": "precomputed",
         "bundle_version": client.version,
-        "experiment": {"name": "rewriting", "arm": "treatment", "propensity": 1.0},
+        "experiment": {"name": "rewriting", "arm": "treatment", "propensity": 1.0, "withheld": None},
     }
     assert 0 < timings["decide"] <= timings["total"]
 
@@ -179,6 +179,9 @@ def test_the_description_of_the_api_has_every_field_and_no_loose_reference(clien
     assert {"utterance", "user_id", "nbest", "previous_turns", "deadline_ms"} <= schemas["RewriteCall"]["properties"].keys()
     assert schemas["RewriteCall"]["required"] == ["utterance"]
     assert "/v1/bundles/{version}:activate" in page["paths"]
+    answer = ask(client, utterance="play beet it", explain=True)
+    assert answer.keys() == schemas["RewriteAnswer"]["properties"].keys()
+    assert answer["experiment"].keys() == schemas["ExperimentAnswer"]["properties"].keys()
     text = client.get("/openapi.json").text
     named = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
     assert named <= schemas.keys()

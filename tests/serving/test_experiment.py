@@ -1,8 +1,14 @@
 """Arms: stable for a user, in the shares that were set, and withheld rewrites are logged as what would have been served."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from rewriter.decision_log import read_decisions
+from rewriter.report.traffic import traffic_numbers
+from rewriter.simulation.exchange import Request
 from serving.experiment import Experiment
 
 USERS = [f"user-{n}" for n in range(20_000)]
@@ -45,10 +51,47 @@ def test_a_withheld_rewrite_is_not_in_the_answer_but_in_the_log(control, holdout
         answer = client.post("/v1/rewrite", json={"utterance": "play beet it", "user_id": "u", "request_id": "r"}).json()
     assert (answer["rewrite"], answer["source"], answer["probability"]) == (None, "none", None)
     assert answer["reason"] == f"withheld by the experiment ({arm})"
-    assert answer["experiment"] == {"name": "rewriting", "arm": arm, "propensity": 1.0}
+    withheld = {"rewrite": "play beat it", "source": "precomputed"}
+    assert answer["experiment"] == {"name": "rewriting", "arm": arm, "propensity": 1.0, "withheld": withheld}
     row = read_decisions(tmp_path / "decisions").to_pylist()[0]
     assert (row["rewrite"], row["source"], row["arm"]) == ("play beat it", "precomputed", arm)
     assert row["rewrite_id"] == answer["rewrite_id"]
+
+
+def test_a_caller_can_log_what_was_withheld_and_counts_it_as_not_rewritten(tmp_path, pair, publish_pairs, live, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "examples")
+    from demo import win_loss
+    from live import ApiRewriter
+
+    publish_pairs(tmp_path / "bundles", pair(), holdout=0.5)
+    with live(tmp_path / "bundles") as client:
+        rewriter = ApiRewriter(client.base_url.port)
+        at = datetime(2026, 1, 5, tzinfo=UTC)
+        answers = [
+            rewriter(Request(said, f"u{n}", "s", at, "en-US", "speaker", 0.9, (), None, {}, (), f"{said} {n}"))
+            for n in range(40)
+            for said in ("play beet it", "hello")
+        ]
+        rewriter._local.connection.close()
+    logged = {(a.arm, a.served, a.layer) for a in answers}
+    assert logged == {(arm, "play beat it", "precomputed") for arm in ("holdout", "treatment")} | {
+        ("treatment", None, "none")
+    }
+    turns = [SimpleNamespace(answer=a, ok=True, ok_as_is=False) for a in answers]
+    assert win_loss(turns).rewritten == sum(a.served is not None and a.arm == "treatment" for a in answers)
+
+
+def test_rows_of_a_withheld_rewrite_do_not_count_as_rewritten_in_the_report(tmp_path, pair, publish_pairs, live):
+    publish_pairs(tmp_path / "bundles", pair(), holdout=0.5)
+    with live(tmp_path / "bundles") as client:
+        bodies = [{"utterance": "play beet it", "user_id": f"u{n}", "request_id": f"r{n}"} for n in range(40)]
+        answers = client.post("/v1/rewrite:batch", json={"requests": bodies}).json()["answers"]
+    served = sum(answer["rewrite"] is not None for answer in answers)
+    assert 0 < served < 40
+    traffic = traffic_numbers(read_decisions(tmp_path / "decisions"))
+    assert (traffic["rewritten"], traffic["trigger_rate"]) == (served, served / 40)
+    assert {row["arm"]: row["rewritten"] for row in traffic["by_arm"]} == {"treatment": served, "holdout": 0}
+    assert traffic["left_alone_because"] == [{"reason": "withheld by the experiment (holdout)", "n": 40 - served}]
 
 
 def test_without_a_user_the_session_decides_and_without_both_the_request(tmp_path, pair, publish_pairs, live):

@@ -64,6 +64,26 @@ def test_a_stuck_decision_is_left_at_the_deadline_and_health_still_answers(bundl
         release.set()
 
 
+def test_a_failure_around_the_decision_answers_the_whole_body_and_arm(tmp_path, pair, publish_pairs, live, monkeypatch):
+    publish_pairs(tmp_path / "bundles", pair(), control=1.0)
+    with live(tmp_path / "bundles", limits=Limits(max_in_flight=0)) as client:
+        whole = ask(client, user_id="u")
+        assert "overload" in whole["reason"]
+
+        def broken(row):
+            raise OSError("no log")
+
+        monkeypatch.setattr(client.app.state.service._log, "put", broken)
+        answer = ask(client, user_id="u", request_id="r")
+        assert errors(client, "failure") == 1
+    assert (answer["request_id"], answer["rewrite"], answer["source"], answer["rewrite_id"]) == ("r", None, "none", None)
+    assert answer["reason"].startswith("failed open: ")
+    assert answer.keys() == whole.keys()
+    assert answer["timings_ms"]["total"] > 0
+    experiment = {"name": "rewriting", "arm": "control", "propensity": 1.0, "withheld": None}
+    assert answer["experiment"] == whole["experiment"] == experiment
+
+
 def test_the_server_has_a_deadline_of_its_own(bundles, live, first_layer):
     release = threading.Event()
     with live(bundles, limits=Limits(deadline_ms=80)) as client:
