@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -24,20 +23,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from live import ApiRewriter, served
 
-from jobs import report, run
+from jobs import detect_rephrases, label_defects, mine_rewrites, report, run
 from jobs.command import run_main
 from jobs.simulate import write_log
-from jobs.storage import read_arrow
 from rewriter.evaluation.win_loss import Outcome, WinLoss
 from rewriter.settings import read_settings
 from rewriter.simulation.simulate import simulate
 from rewriter.simulation.turn import Turn
 from rewriter.simulation.world import World
-from schemas.tables import REWRITE_PAIRS
 
 HERE = Path(__file__).resolve().parent
 START = date(2026, 3, 2)
-#: Stages a control log needs: the trained models are those of the demo's own log.
 CONTROLS = ("no_failures", "shuffled")
 
 
@@ -54,17 +50,21 @@ def learn(world: World, users: int, days: int, out: Path, config: Path, console:
 
 
 def controls(seed: int, users: int, days: int, out: Path, config: Path, console: Console) -> dict[str, int]:
-    """Logs without anything to learn, through the whole plan up to the pairs; how many pairs each would publish."""
-    console.rule("3  controls: logs in which there is nothing to learn")
-    active = {}
+    """Pairs that the demo's own models would publish from logs without anything to learn."""
+    console.rule("3  controls: the same models on logs in which there is nothing to learn")
+    models, active = out / "warehouse/models", {}
     for name in CONTROLS:
-        world = World(seed, name)
-        folder = out / "controls" / name
+        world, folder = World(seed, name), out / "controls" / name
         write_log(world, simulate(world, users, range(days), START), folder / "log")
-        run.run_plan(folder / "log/turns", folder / "warehouse", config, "mine_rewrites", Console(quiet=True))
-        pairs = read_arrow(folder / "warehouse/tables/rewrite_pairs", REWRITE_PAIRS)
-        active[name] = int(pc.sum(pc.equal(pairs["status"], "active")).as_py() or 0)
-        console.print(f"{name}: {active[name]} pairs published, {pairs.num_rows:,} judged", highlight=False)
+        log = ["--turns", str(folder / "log/turns"), "--config", str(config)]
+        defects, rephrases, pairs = (folder / table for table in ("defects", "rephrases", "rewrite_pairs"))
+        label_defects.main([*log, "--model", str(models / "defects"), "--out", str(defects)])
+        log += ["--defects", str(defects)]
+        detect_rephrases.main([*log, "--model", str(models / "rephrase"), "--out", str(rephrases)])
+        log += ["--rephrases", str(rephrases), "--rephrase-model", str(models / "rephrase")]
+        counts = mine_rewrites.main([*log, "--out", str(pairs)])
+        active[name] = int(counts["active"])
+        console.print(f"{name}: {active[name]} pairs published, {counts['pairs']:,} judged", highlight=False)
     return active
 
 
@@ -167,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     started, console = time.perf_counter(), Console()
     world = World(read_settings(args.config).seed)
     learn(world, args.users, args.days, args.out, args.config, console)
-    barren = controls(world.seed, max(args.users // 4, 1), max(args.days // 2, 4), args.out, args.config, console)
+    barren = controls(world.seed, max(args.users // 2, 1), max(args.days // 2, 4), args.out, args.config, console)
     turns, rewriter = live(world, args.users, range(args.days, args.days + args.live_days), args.out, console)
     result = measured(turns, rewriter) | {"controls": barren}
     (args.out / "result.json").write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", "utf-8")
