@@ -1,19 +1,20 @@
-"""The log of what users said about answers; each event is kept once."""
+"""The log of what users said about answers; each event is kept once, whichever server heard it."""
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from rewriter.bundle.durable import append_line
+from rewriter.bundle.durable import add_line, appending
 from rewriter.errors import RewriterError
 
 
 class FeedbackLog:
-    """An append-only file of JSON lines; an event that is in it already changes nothing, also after a restart."""
+    """An append-only file of JSON lines, which several servers may share; an event that is in it changes nothing."""
 
     def __init__(self, path: Path) -> None:
         """Read the events that are known.
@@ -24,11 +25,23 @@ class FeedbackLog:
             If the file cannot be read.
         """
         self._path, self._lock = path, threading.Lock()
+        self._known, self._read = set[str](), 0  # events of the file's first bytes
         try:
-            lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-            self._known = {str(json.loads(line)["event_id"]) for line in lines if line}
+            if path.exists():
+                with path.open("rb") as file:
+                    self._catch_up(file)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RewriterError(f"feedback log {path}: cannot be read ({error})") from error
+
+    def _catch_up(self, file: BinaryIO) -> None:
+        """Learn the events of the whole lines that other servers wrote since; a shorter file is a new one."""
+        size = file.seek(0, os.SEEK_END)
+        self._read = self._read if self._read <= size else 0
+        file.seek(self._read)
+        data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._known.update(str(json.loads(line)["event_id"]) for line in whole.split(b"\n") if line)
+        self._read += len(whole)
 
     def record(self, event: dict[str, Any]) -> bool:
         """Keep an event; it is on disk when this returns. False if its ``event_id`` is known."""
@@ -37,6 +50,11 @@ class FeedbackLog:
                 return False
             line = event | {"received": datetime.now(UTC).isoformat(timespec="milliseconds")}
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            append_line(self._path, json.dumps(line, sort_keys=True, ensure_ascii=False).encode())
+            with appending(self._path) as file:
+                self._catch_up(file)
+                if event["event_id"] in self._known:
+                    return False
+                add_line(file, json.dumps(line, sort_keys=True, ensure_ascii=False).encode())
+                self._read = file.tell()
             self._known.add(event["event_id"])
             return True

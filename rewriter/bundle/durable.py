@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 1 << 20
 
@@ -37,18 +38,47 @@ def replace_file(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def append_line(path: Path, line: bytes) -> None:
-    """Append one line and wait until it is on disk; a line that a crash cut short was never promised and is dropped."""
+@contextmanager
+def appending(path: Path) -> Iterator[BinaryIO]:
+    """A file of whole lines, open for `add_line` and locked: another process that appends waits.
+
+    A last line that a crash cut short was never promised; it is dropped here, under the lock, where no other can be
+    writing it. The file must only grow or shrink by that: it is never replaced while somebody appends.
+    """
     new = not path.exists()
     with path.open("ab+") as file:
-        file.seek(0)
-        data = file.read()
-        file.truncate(data.rfind(b"\n") + 1)
-        file.write(line + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _drop_torn_line(file)
+        yield file
     if new:
         sync_folder(path.parent)
+
+
+def _drop_torn_line(file: BinaryIO) -> None:
+    """Cut what follows the last line end; only as much of the file is read as that takes."""
+    end = file.seek(0, os.SEEK_END)
+    start, size, found = end, 1, -1
+    while start > 0 and found < 0:
+        size, start = min(size, start), start - min(size, start)
+        file.seek(start)
+        found = file.read(size).rfind(b"\n")
+        size = _CHUNK
+    kept = start + found + 1
+    if kept < end:
+        file.truncate(kept)
+
+
+def add_line(file: BinaryIO, line: bytes) -> None:
+    """Append one line to a file that is `appending`, and wait until it is on disk."""
+    file.write(line + b"\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append one line and wait until it is on disk; processes that do so at once wait for each other."""
+    with appending(path) as file:
+        add_line(file, line)
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -1,7 +1,11 @@
 """What was decided and what users said of it: on disk, once, and never in the way of an answer."""
 
+import json
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,8 @@ from schemas.table import conform
 from schemas.tables import DECISIONS
 from serving.decision_writer import DecisionWriter
 from serving.feedback import FeedbackLog
+
+ROOT = Path(__file__).parents[2]
 
 
 def decision(request_id, **over):
@@ -125,6 +131,35 @@ def test_malformed_feedback_names_its_field_and_is_not_kept(change, field, bundl
         answer = client.post("/v1/feedback", json=EVENT | change)
         assert (answer.status_code, answer.json()["faults"][0]["field"]) == (422, field)
     assert not (bundles.parent / "decisions" / "feedback.jsonl").exists()
+
+
+SERVER = """
+import sys
+from pathlib import Path
+from serving.feedback import FeedbackLog
+log = FeedbackLog(Path(sys.argv[1]))
+mine = [f"{sys.argv[2]}-{n}" for n in range(60)] + [f"both-{n}" for n in range(60)]
+print(sum(log.record({"event_id": name, "request_id": "r", "feedback": "negative"}) for name in mine))
+"""
+
+
+def test_servers_that_share_a_log_lose_no_event_and_keep_each_once(tmp_path):
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(b'{"event_id": "old"}\n{"event_id": "torn')
+    line = [sys.executable, "-c", SERVER, str(path)]
+    servers = [subprocess.Popen([*line, name], cwd=ROOT, stdout=subprocess.PIPE, text=True) for name in "abc"]
+    new = [int(server.communicate(timeout=60)[0]) for server in servers]
+    events = [json.loads(line)["event_id"] for line in path.read_text().splitlines()]
+    assert sum(new) == len(events) - 1 == 3 * 60 + 60
+    assert len(set(events)) == len(events)
+
+
+def test_an_event_another_server_kept_since_is_known(tmp_path):
+    one, other = FeedbackLog(tmp_path / "f.jsonl"), FeedbackLog(tmp_path / "f.jsonl")
+    assert one.record(dict(EVENT))
+    assert not other.record(dict(EVENT))
+    assert other.record(EVENT | {"event_id": "e2"})
+    assert not one.record(EVENT | {"event_id": "e2"})
 
 
 def test_one_event_sent_by_many_at_once_is_kept_once(tmp_path):
