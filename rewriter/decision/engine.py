@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from rewriter.decision.request import Request
 from rewriter.decision.retrieve import Directory, Retriever
 from rewriter.errors import RewriterError
 from rewriter.settings import Settings, settings_of
+
+_LOGGER = logging.getLogger("rewriter.decision")
 
 if TYPE_CHECKING:
     from rewriter.retrieval.encoder import Encoder
@@ -148,7 +151,9 @@ class Engine:
                 known.personal = self.parts.store.entries(request.user_id)
             except RewriterError as error:
                 # One user's damaged page must not cost this user the mined pairs, nor anybody else anything.
-                known.notes.append(f"personal history cannot be read: {error}")
+                # The fault names the file and the user; it is for the log, not for every caller.
+                _LOGGER.warning("personal history cannot be read: %s", error)
+                known.notes.append("personal history cannot be read")
                 return known
             own = (e for e in known.personal.entries if e.locale == request.locale and e.utterance == request.key)
             known.own = next(own, None)
