@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
+import math
 import signal
 import socket
 from collections.abc import Sequence
@@ -43,6 +45,17 @@ def _parser() -> Parser:
     return parser
 
 
+def _require_limits(parser: Parser, args: argparse.Namespace) -> None:
+    """Exit with one line that names every limit with which nothing could be answered."""
+    wrong = [
+        f"--{name.replace('_', '-')} must be at least 1" for name in ("workers", "max_in_flight") if getattr(args, name) < 1
+    ]
+    if not 0 < args.deadline_ms < math.inf:
+        wrong.append("--deadline-ms must be a number above 0")
+    if wrong:
+        parser.error("; ".join(wrong))
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
@@ -69,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     RewriterError, ContractError
         If there is no whole bundle to serve, or the port is taken.
     """
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    _require_limits(parser, args)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it says at length which instruction sets it tries
     limits = Limits(args.workers, args.max_in_flight, args.deadline_ms)

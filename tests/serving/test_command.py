@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jobs.serve import listen
+from jobs.serve import listen, main
 from rewriter.bundle.layout import current, current_version
 from rewriter.decision_log import read_decisions
 
@@ -74,6 +74,18 @@ def test_a_flipped_byte_is_one_clear_line_that_names_the_file(bundles):
 @pytest.mark.parametrize("port", ["http", "-1", "99999"])
 def test_an_impossible_port_is_one_clear_line(port, bundles):
     fails("--bundles", str(bundles), "--port", port)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--workers=0", "--workers=-2", "--max-in-flight=0", "--deadline-ms=0", "--deadline-ms=-5", "--deadline-ms=nan"],
+)
+def test_limits_with_which_nothing_is_answered_are_one_clear_line(option, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--bundles", str(tmp_path), option])
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert option.split("=")[0] + " must be" in said
 
 
 def test_connections_send_each_packet_at_once():
