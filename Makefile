@@ -18,8 +18,8 @@ setup: $(VENV)/.done java  ## environment with everything the jobs, the service 
 $(VENV)/.done: pyproject.toml
 	@echo "setting up $(VENV) (PyTorch, Spark, FAISS, ONNX Runtime): about two minutes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -qq 'torch==2.13.0'
-	@$(BIN)/pip install -qq -e '.[jobs,dev]'
+	@$(BIN)/pip install -qq --no-compile 'torch==2.13.0'
+	@$(BIN)/pip install -qq --no-compile -e '.[jobs,dev]'
 	@touch $@
 
 java:
@@ -30,7 +30,7 @@ airflow: $(AIRFLOW_VENV)/.done
 $(AIRFLOW_VENV)/.done:
 	@echo "setting up $(AIRFLOW_VENV): Airflow's pins clash with ours, so it has an environment of its own"
 	@test -x $(AIRFLOW_VENV)/bin/python || $(PYTHON) -m venv $(AIRFLOW_VENV)
-	@$(AIRFLOW_VENV)/bin/pip install -qq 'apache-airflow==$(AIRFLOW_VERSION)'
+	@$(AIRFLOW_VENV)/bin/pip install -qq --no-compile 'apache-airflow==$(AIRFLOW_VERSION)'
 	@touch $@
 
 demo: setup  ## simulate weeks of log, learn, serve, replay the next days, report: demo/report/index.html
