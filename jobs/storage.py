@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
 from rewriter.errors import RewriterError
 from rewriter.parquet import parquet_files
 from schemas.spark import spark_schema
-from schemas.table import Table, conform, require_schema
+from schemas.table import ContractError, Table, conform, require_schema
 
 
 @contextmanager
@@ -60,21 +63,63 @@ def check_files(path: Path, table: Table) -> int:
     ContractError
         With every fault of the first file that breaks the contract.
     """
-    rows = 0
+    return sum(file.rows for file in _read_footers(path, table))
+
+
+@dataclass(frozen=True)
+class _Footer:
+    """A file that keeps the contract, its rows, and its columns without a type of use, as those of nulls alone."""
+
+    file: Path
+    rows: int
+    untyped: frozenset[str]
+
+
+def _null_faults(table: Table, metadata: pq.FileMetaData) -> list[str]:
+    """Required columns that hold nulls, as far as the file's statistics tell."""
+    nulls = dict.fromkeys(table.required, 0)
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            if chunk.path_in_schema in nulls and chunk.statistics is not None and chunk.statistics.has_null_count:
+                nulls[chunk.path_in_schema] += chunk.statistics.null_count
+    return [f"{name} holds {n} null(s)" for name, n in nulls.items() if n]
+
+
+def _read_footers(path: Path, table: Table) -> list[_Footer]:
+    footers = []
     for file in parquet_files(path):
         try:
             metadata = pq.read_metadata(file)
         except (OSError, pa.ArrowException) as error:
             raise RewriterError(f"{file}: not a readable Parquet file ({str(error).splitlines()[0]})") from error
-        require_schema(table, metadata.schema.to_arrow_schema(), str(file))
-        rows += metadata.num_rows
-    return rows
+        schema = metadata.schema.to_arrow_schema()
+        require_schema(table, schema, str(file))
+        untyped = {f.name for f in schema if pa.types.is_null(f.type)}
+        faults = _null_faults(table, metadata)
+        if metadata.num_rows:
+            faults += [f"{name} has no type, only nulls" for name in table.required if name in untyped]
+        if faults:
+            raise ContractError(f"table '{table.name}' in {file}: " + "; ".join(faults))
+        if "day" in schema.names and not pa.types.is_string(schema.field("day").type):
+            untyped.add("day")
+        footers.append(_Footer(file, metadata.num_rows, frozenset(untyped)))
+    return footers
 
 
 def _day_column(frame: DataFrame) -> Column:
-    if "day" in frame.columns:
-        return F.col("day").cast("string")
-    return F.date_format("at", "yyyy-MM-dd") if "at" in frame.columns else F.lit(None).cast("string")
+    named = F.col("day").cast("string") if "day" in frame.columns else F.lit(None).cast("string")
+    return F.coalesce(named, F.date_format("at", "yyyy-MM-dd")) if "at" in frame.columns else named
+
+
+def _whole(frame: DataFrame, table: Table) -> DataFrame:
+    """The contract's columns of a frame, null where absent, and ``day`` where the table is partitioned by it."""
+    columns = [
+        (F.col(f.name) if f.name in frame.columns else F.lit(None)).cast(f.dataType).alias(f.name)
+        for f in spark_schema(table)
+    ]
+    if "day" in table.partitions:
+        columns.append(_day_column(frame).alias("day"))
+    return frame.select(*columns)
 
 
 def read_table(spark: SparkSession, path: Path | str, table: Table) -> DataFrame:
@@ -90,18 +135,18 @@ def read_table(spark: SparkSession, path: Path | str, table: Table) -> DataFrame
         Naming every column of the file that breaks the contract.
     """
     path = Path(path)
-    check_files(path, table)
-    frame = spark.read.parquet(str(path))
-    schema = spark_schema(table)
-    columns = [
-        F.col(f.name).cast(f.dataType).alias(f.name)
-        if f.name in frame.columns
-        else F.lit(None).cast(f.dataType).alias(f.name)
-        for f in schema
-    ]
-    if "day" in table.partitions:
-        columns.append(_day_column(frame).alias("day"))
-    return frame.select(*columns)
+    groups: dict[frozenset[str], list[str]] = {}
+    for footer in _read_footers(path, table):
+        groups.setdefault(footer.untyped, []).append(str(footer.file))
+    # The contract is the schema: by itself Spark takes one file's, and loses the columns that only others have.
+    fields = [*spark_schema(table), *(StructField(name, StringType()) for name in table.partitions)]
+    frames = []
+    for untyped, files in groups.items():
+        reader = spark.read.schema(StructType([f for f in fields if f.name not in untyped]))
+        if path.is_dir():
+            reader = reader.option("basePath", str(path))
+        frames.append(_whole(reader.parquet(*([str(path)] if len(groups) == 1 else files)), table))
+    return reduce(DataFrame.unionByName, frames)
 
 
 def write_table(frame: DataFrame, out: Path | str, table: Table, files: int = 2) -> None:
