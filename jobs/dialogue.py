@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.columns import normal_form
+from jobs.turns import in_session
 from rewriter.defects.view import VIEW
 
 
@@ -54,7 +55,7 @@ def neighbours(turns: DataFrame, max_gap_s: float) -> DataFrame:
     Turns are ordered by ``turn_index`` where the log has it, else by time.
     """
     # One shuffle serves both windows: rows of a user stay together.
-    session = Window.partitionBy("user_id", "session_id").orderBy("turn_index", "at", "turn_id")
+    session = in_session()
     ahead = {"next": 1, "next2": 2, "prev": -1}
     gaps = {n: (_seconds(f"{n}_at") - _seconds("at")) * (1 if k > 0 else -1) for n, k in ahead.items()}
     names = ("at", "text", "status", "intent", "reading", "nlu_confidence", "barge_in")

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.columns import normal_form
 from jobs.entries import READING
+from jobs.turns import is_served
 from rewriter.retrieval.pairs import Known, Pair, consistent, meanings_of, wordings
 
 _LIMIT = 20000  # most frequent pairs of a kind brought to the driver
@@ -46,7 +47,7 @@ def rephrase_pairs(said: DataFrame, rephrases: DataFrame, threshold: float) -> D
 
 def alternative_pairs(said: DataFrame, turns: DataFrame) -> DataFrame:
     """What the recogniser also considered, and what it heard when the request succeeded."""
-    heard = turns.where(F.col("rewrite.arm").isNull() | (F.col("rewrite.arm") != "treatment"))
+    heard = turns.where(~is_served())
     others = F.slice(F.transform("asr_nbest", lambda a: a["text"]), 2, _ALTERNATIVES)
     texts = heard.select("turn_id", F.explode(others).alias("text")).select("turn_id", normal_form("text").alias("query"))
     worked = said.where("success").select("turn_id", "day", F.col("utterance").alias("target"), meaning().alias("meaning"))

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.columns import normal_form
+from jobs.turns import is_served
 
 #: What NLU understood; ``slots`` is an array of entries sorted by key, since maps cannot be grouped or ordered.
 READING = ("domain", "intent", "slots")
@@ -15,8 +16,7 @@ READING = ("domain", "intent", "slots")
 
 def served() -> Column:
     """The text that NLU was given: the rewrite where one was served, else what was heard."""
-    rewritten = (F.col("rewrite.arm") == "treatment") & F.col("rewrite.served").isNotNull()
-    return F.when(rewritten, F.col("rewrite.served")).otherwise(F.col("utterance"))
+    return F.when(is_served(), F.col("rewrite.served")).otherwise(F.col("utterance"))
 
 
 def requests(turns: DataFrame, defects: DataFrame, max_defect: float) -> DataFrame:
@@ -57,6 +57,8 @@ def usage(said: DataFrame) -> DataFrame:
 def _statistics(used: DataFrame, keys: tuple[str, ...], user_cap: float) -> DataFrame:
     """Counts, users and the majority reading by ``keys``, where successes are at least as many as defects.
 
+    ``n_readers`` is how many users had success with that very reading.
+
     In that comparison and in the majority one user has at most ``user_cap`` votes for a reading; counts are whole.
     Ties between readings go to the greater in text order.
     """
@@ -73,7 +75,7 @@ def _statistics(used: DataFrame, keys: tuple[str, ...], user_cap: float) -> Data
     return (
         readings.groupBy(*keys)
         .agg(
-            F.max(F.struct("votes", *READING)).alias("top"),
+            F.max(F.struct("votes", *READING, F.size("users").alias("readers"))).alias("top"),
             F.sum("n_success").alias("n_success"),
             F.sum("n_defect").alias("n_defect"),
             F.sum("votes").alias("votes"),
@@ -82,23 +84,33 @@ def _statistics(used: DataFrame, keys: tuple[str, ...], user_cap: float) -> Data
             F.max("last_seen").alias("last_seen"),
         )
         .where((F.col("n_success") > 0) & (F.col("votes") >= F.col("against")))
-        .select(*keys, *(F.col(f"top.{c}").alias(c) for c in READING), "n_success", "n_defect", "n_users", "last_seen")
+        .withColumn("n_readers", F.col("top.readers"))
+        .select(
+            *keys,
+            *(F.col(f"top.{c}").alias(c) for c in READING),
+            "n_success",
+            "n_defect",
+            "n_users",
+            "n_readers",
+            "last_seen",
+        )
     )
 
 
-def _slots_as_map() -> Column:
-    return F.map_from_entries("slots").alias("slots")
-
-
 def global_entries(used: DataFrame, min_users: int, user_cap: float) -> DataFrame:
-    """Rows of ``index_entries`` of scope global: `usage` of requests that ``min_users`` distinct users had success with."""
+    """Rows of ``index_entries`` of scope global: `usage` of requests that ``min_users`` distinct users had success with.
+
+    Slots stay only where as many users had success with that very reading: "navigate home" has a different address in
+    each, and none of them may reach another user.
+    """
+    shared = F.when(F.col("n_readers") >= min_users, F.map_from_entries("slots"))
     return (
         _statistics(used, ("locale", "utterance"), user_cap)
         .where(F.col("n_users") >= min_users)
         .select(
             F.lit("global").alias("scope"),
             *("locale", "utterance", "domain", "intent"),
-            _slots_as_map(),
+            F.coalesce(shared, F.create_map().cast("map<string,string>")).alias("slots"),
             *("n_success", "n_defect", "n_users", "last_seen"),
         )
     )
@@ -138,7 +150,7 @@ def personal_entries(used: DataFrame, newest: dt.datetime | None, max_entries: i
         .select(
             F.col("user_id").alias("scope"),
             *("locale", "utterance", "domain", "intent"),
-            _slots_as_map(),
+            F.map_from_entries("slots").alias("slots"),
             *("n_success", "n_defect"),
             F.lit(1).cast("long").alias("n_users"),
             "last_seen",

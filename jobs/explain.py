@@ -66,22 +66,22 @@ def example_lines(visits: DataFrame, turns: DataFrame, source: str, rewrite: str
     """A few sessions in which the rewrite follows the source, turn by turn with what was answered."""
     sessions = (
         visits.where((F.col("locale") == locale) & (F.col("state") == source) & (F.col("target") == rewrite))
-        .select("session")
+        .select("user_id", F.col("session").alias("session_id"))
         .distinct()
-        .orderBy("session")
+        .orderBy("session_id", "user_id")
         .limit(_EXAMPLES)
     )
     rows = (
-        turns.join(sessions, turns["session_id"] == sessions["session"])
-        .orderBy("session_id", "at", "turn_id")
-        .select("session_id", "at", "utterance", "intent", "response_status", "response")
+        turns.join(sessions, ["user_id", "session_id"])
+        .orderBy("session_id", "user_id", "turn_index", "at", "turn_id")
+        .select("session_id", "user_id", "at", "utterance", "intent", "response_status", "response")
         .collect()
     )
     lines, before = [], None
     for row in rows:
-        if row["session_id"] != before:
-            before = row["session_id"]
-            lines.append(f"  session {before}")
+        if (row["session_id"], row["user_id"]) != before:
+            before = row["session_id"], row["user_id"]
+            lines.append(f"  session {row['session_id']}")
         read = f"{row['intent'] or 'not understood'}, {row['response_status'] or 'no status'}"
         lines.append(f"    {row['at']:%Y-%m-%d %H:%M:%S}  {row['utterance']!r:<45} ({read}) {row['response'] or ''}")
     return lines or ["  none where one directly follows the other"]

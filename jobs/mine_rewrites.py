@@ -31,6 +31,7 @@ from jobs.rephrase_counts import (
     transition_counts,
     visits_of,
 )
+from jobs.rephrase_threshold import rephrase_threshold
 from jobs.session import spark_session
 from jobs.storage import read_table, write_arrow
 from rewriter.decision.candidate import Candidate, Pair
@@ -46,14 +47,6 @@ def rephrase_links(rephrases: DataFrame, threshold: float) -> DataFrame:
     """Detected rephrases from the threshold on: (turn_id, rephrase_turn_id, weight)."""
     found = F.col("rephrase_turn_id").isNotNull() & (F.col("probability") >= threshold)
     return rephrases.where(found).select("turn_id", "rephrase_turn_id", F.col("probability").cast("double").alias("weight"))
-
-
-def model_threshold(folder: Path | None, settings: Settings) -> tuple[float, str]:
-    """The span model's threshold and version (``decision.json``), unless the settings name a threshold."""
-    if folder is None:
-        return settings.mine.min_rephrase_probability or 0.5, "rephrases"
-    decision = json.loads((folder / "decision.json").read_text("utf-8"))
-    return settings.mine.min_rephrase_probability or float(decision["threshold"]), str(decision["model_version"])
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ def read_evidence(
     labels = read_table(spark, defects, DEFECTS) if defects else label(whole, settings)
     if rephrases is None:
         return Evidence(whole, labels, adjacent_links(whole, settings.sessions.max_gap_s), "adjacency")
-    threshold, version = model_threshold(model, settings)
+    threshold, version = rephrase_threshold(model, settings)
     return Evidence(whole, labels, rephrase_links(read_table(spark, rephrases, REPHRASES), threshold), version)
 
 
@@ -138,7 +131,7 @@ def mine_log(evidence: Evidence, settings: Settings) -> tuple[pa.Table, dict[str
         counts["states"] += len(mined.chain.states)
         counts["hubs"] += len(mined.hubs)
         counts["trapped"] += len(mined.chain.trapped)
-    return pa.concat_tables(pairs), counts
+    return pa.concat_tables([REWRITE_PAIRS.schema.empty_table(), *pairs]), counts
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

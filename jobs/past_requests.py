@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.columns import normal_form
 from jobs.dialogue import with_sessions
 from jobs.session import spark_session
 from jobs.storage import read_table
+from jobs.turns import in_session, is_served
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
 from rewriter.evaluation.proxy import interpretation_key
 from rewriter.ranking.labels import Past
@@ -67,8 +68,7 @@ def resolutions(links: DataFrame, defects: DataFrame) -> DataFrame:
 
 
 def _previous() -> Column:
-    order = Window.partitionBy("user_id", "session_id").orderBy("turn_index", "at", "turn_id")
-    return F.lag(F.struct(*_BEFORE)).over(order)
+    return F.lag(F.struct(*_BEFORE)).over(in_session())
 
 
 def success_limit(defects: DataFrame, sure_success: float) -> float:
@@ -97,11 +97,10 @@ def past_requests(log: Log, settings: Settings) -> DataFrame:
         F.col("turn_id").alias("resolved_by"),
         F.struct(*_LATER, normal_form("utterance").alias("text")).alias("later"),
     )
-    served = F.coalesce((F.col("rewrite.arm") == "treatment") & F.col("rewrite.served").isNotNull(), F.lit(False))
     return (
         with_sessions(turns, settings.sessions.max_gap_s)
         .withColumn("previous", _previous())
-        .where(~served)
+        .where(~is_served())
         .select(*_KEPT, "previous")
         .join(defects, "turn_id")
         .join(resolutions(links, defects).join(later, "resolved_by").drop("resolved_by"), "turn_id", "left")

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.columns import normal_form
+from jobs.turns import in_session, is_served
 from rewriter.settings import Mine
 
 _UNIT = 1_000_000
@@ -22,18 +23,13 @@ def _units(weight: Column) -> Column:
 
 def adjacent_links(turns: DataFrame, max_gap_s: float) -> DataFrame:
     """Every next turn of a session within the gap as a rephrase of weight 1: (turn_id, rephrase_turn_id, weight)."""
-    order = Window.partitionBy("session_id").orderBy("at", "turn_id")
+    order = in_session()
     gap_us = F.unix_micros(F.lead("at").over(order)) - F.unix_micros("at")
     return (
         turns.withColumns({"rephrase_turn_id": F.lead("turn_id").over(order), "gap_us": gap_us})
         .where(F.col("gap_us") <= max_gap_s * 1e6)
         .select("turn_id", "rephrase_turn_id", F.lit(1.0).alias("weight"))
     )
-
-
-def is_served() -> Column:
-    """Whether NLU was given this system's rewrite instead of the request."""
-    return (F.col("rewrite.arm") == "treatment") & F.col("rewrite.served").isNotNull()
 
 
 def _heard(turns: DataFrame) -> DataFrame:
@@ -47,7 +43,7 @@ def _heard(turns: DataFrame) -> DataFrame:
         "domain",
         "intent",
         normal_form("utterance").alias("state"),
-        F.coalesce(is_served(), F.lit(False)).alias("is_served"),
+        is_served().alias("is_served"),
         normal_form("rewrite.served").alias("served"),
     ).where(F.col("state") != "")
 
@@ -153,7 +149,7 @@ def link_support(visits: DataFrame) -> DataFrame:
         .groupBy("locale", "source", "rewrite")
         .agg(
             F.countDistinct("user_id").alias("users"),
-            F.countDistinct("session").alias("sessions"),
+            F.countDistinct("user_id", "session").alias("sessions"),
             F.countDistinct("day").alias("days"),
             F.unix_micros(F.min("at")).alias("first_seen"),
             F.unix_micros(F.max("at")).alias("last_seen"),

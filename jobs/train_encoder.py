@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,30 +10,13 @@ from jobs.command import job_parser, run_main
 from jobs.days import select_days
 from jobs.encoder_pairs import Examples, examples
 from jobs.entries import requests
+from jobs.rephrase_threshold import rephrase_threshold
 from jobs.session import spark_session
 from jobs.storage import read_table, whole_folder
-from rewriter.errors import RewriterError
 from rewriter.settings import Settings, read_settings
 from schemas.tables import DEFECTS, REPHRASES, TURNS
 
 EXAMPLE = "--turns log/turns --defects out/tables/defects --rephrases out/tables/rephrases --out out/models/encoder"
-
-
-def rephrase_threshold(model: Path | None, default: float = 0.5) -> float:
-    """The probability from which the rephrase model's answer counts, as its folder's ``decision.json`` says.
-
-    Raises
-    ------
-    RewriterError
-        If the folder has no readable threshold.
-    """
-    if model is None:
-        return default
-    file = model / "decision.json"
-    try:
-        return float(json.loads(file.read_text("utf-8"))["threshold"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RewriterError(f"{file}: no readable threshold ({error})") from error
 
 
 def _examples(args: Any, settings: Settings) -> Examples:
@@ -42,7 +24,7 @@ def _examples(args: Any, settings: Settings) -> Examples:
     turns = select_days(read_table(spark, args.turns, TURNS), args.days, settings.evaluate.heldout_share)
     said = requests(turns, read_table(spark, args.defects, DEFECTS), settings.retrieval.max_defect)
     rephrases = read_table(spark, args.rephrases, REPHRASES) if args.rephrases else None
-    threshold = rephrase_threshold(args.rephrase_model)
+    threshold = rephrase_threshold(args.rephrase_model, settings)[0]
     return examples(turns, said, rephrases, threshold, settings.retrieval.train_corpus)
 
 

@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 
 from jobs.command import Parser, job_parser, run_main
 from jobs.days import select_days
-from jobs.mine_rewrites import model_threshold
 from jobs.past_requests import Log, past_of, past_requests, request_of, sampled
+from jobs.rephrase_threshold import rephrase_threshold
 from jobs.storage import whole_folder
 from rewriter.decision.engine import Engine, load_parts
 from rewriter.ranking.features import FEATURES, features_of
@@ -46,7 +46,7 @@ def add_inputs(parser: Parser) -> None:
 
 def log_of(args: Any, settings: Settings) -> Log:
     """The labelled log that the command line names."""
-    return Log(args.turns, args.defects, args.rephrases, model_threshold(args.rephrase_model, settings)[0])
+    return Log(args.turns, args.defects, args.rephrases, rephrase_threshold(args.rephrase_model, settings)[0])
 
 
 def folders_of(args: Any, **more: Path | None) -> dict[str, str]:

@@ -105,9 +105,10 @@ def twin_statistics(frame: pd.DataFrame, keys: list[str], cap: float) -> list[di
         if good.empty or sum(votes.values()) < against:
             continue
         reading = max(votes, key=lambda r: (votes[r], r))
+        readers = good[good["reading"] == reading]["user_id"].nunique()
         out.append(
             dict(zip(keys, key, strict=True))
-            | {"reading": reading, "n_success": len(good), "n_defect": int(turns["defective"].sum())}
+            | {"reading": reading, "readers": readers, "n_success": len(good), "n_defect": int(turns["defective"].sum())}
             | {"n_users": good["user_id"].nunique(), "last_seen": good["at"].max()}
         )
     return out
@@ -124,6 +125,9 @@ def comparable(row: dict[str, Any]) -> tuple[Any, ...]:
 def test_global_entries_equal_the_plain_twin(spark, seed: int):
     rows = random_log(seed)
     expected = [e for e in twin_statistics(twin_turns(rows), ["locale", "utterance"], CAP) if e["n_users"] >= 3]
+    for entry in expected:
+        domain, intent, slots = entry["reading"]
+        entry["reading"] = (domain, intent, slots if entry["readers"] >= 3 else ())
     got = rows_of(global_entries(said(spark, rows), 3, CAP))
     assert len(expected) > 3
     assert [comparable(r) for r in got] == sorted(comparable(e) for e in expected)
@@ -218,3 +222,19 @@ def test_locales_never_share_an_entry(spark):
 def test_turns_without_a_verdict_and_empty_requests_are_left_out(spark, tmp_path: Path):
     frame = said(spark, [turn(1, "u1", "??"), turn(2, "u1", "ok", 0.4), turn(3, "u1", "fine")])
     assert texts(own(frame)) == ["fine"]
+
+
+def test_slots_of_fewer_users_than_the_threshold_never_reach_the_global_entries(spark):
+    def home(users: int, shared: int) -> dict[str, str]:
+        """Slots of the entry when so many users ask for the way home, so many of them to one address."""
+        rows = [
+            turn(i, f"u{i}", "navigate home", slots=[("address", "main square" if i < shared else f"street {i}")])
+            for i in range(users)
+        ]
+        (entry,) = rows_of(global_entries(said(spark, rows), 5, CAP))
+        assert (entry["domain"], entry["intent"], entry["n_users"]) == ("music", "play", users)
+        return entry["slots"]
+
+    assert home(6, shared=0) == {}
+    assert home(6, shared=4) == {}
+    assert home(6, shared=5) == {"address": "main square"}
