@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from rewriter.settings import Settings
 
 #: Stands for the log in a stage's inputs; every other path is relative to the run's folder.
 TURNS = "{turns}"
@@ -60,8 +62,9 @@ _FIT = (("--pairs", "fit/rewrite_pairs"), ("--global", "fit/global"), ("--person
 _LABELLED = (_LOG, _DEFECTS, _REPHRASES, _REPHRASE_MODEL)
 
 _MINE = ("sessions", "mine", "decide", "evaluate")
-_INDEX = ("privacy", "personal", "retrieval", "evaluate", "defects")
+_INDEX = ("privacy", "personal", "retrieval", "evaluate", "defects", "mine")
 _RANK = ("sessions", "mine", "decide", "retrieval", "evaluate", "train", "personal")
+_EVERY = tuple(f.name for f in fields(Settings) if f.name != "seed")
 
 #: In an order that satisfies every `after`.
 PLAN: tuple[Stage, ...] = (
@@ -73,7 +76,7 @@ PLAN: tuple[Stage, ...] = (
         "label_defects",
         (_LOG, ("--model", "models/defects")),
         "tables/defects",
-        settings=("sessions", "defects"),
+        settings=("sessions", "defects", "evaluate"),
     ),
     Stage(
         "train_rephrase",
@@ -92,7 +95,12 @@ PLAN: tuple[Stage, ...] = (
     ),
     Stage("mine_fit", "mine_rewrites", _LABELLED, "fit/rewrite_pairs", days="fit", settings=_MINE),
     Stage(
-        "train_encoder", "train_encoder", _LABELLED, "models/encoder", days="fit", settings=("train", "evaluate", "privacy")
+        "train_encoder",
+        "train_encoder",
+        _LABELLED,
+        "models/encoder",
+        days="fit",
+        settings=("train", "evaluate", "retrieval", "mine"),
     ),
     Stage("global_fit", "build_global", (_LOG, _DEFECTS, _ENCODER), "fit/global", days="fit", settings=_INDEX),
     Stage("personal_fit", "build_personal", (_LOG, _DEFECTS, _ENCODER), "fit/personal", days="fit", settings=_INDEX),
@@ -123,7 +131,7 @@ PLAN: tuple[Stage, ...] = (
             ("--win-loss", "tables/win_loss"),
         ),
         "bundles",
-        settings=("decide", "experiment", "privacy", "retrieval", "personal", "publish"),
+        settings=_EVERY,  # the bundle holds them all
         state=("bundles/controls.jsonl", "bundles/regression.jsonl"),
     ),
 )

@@ -63,11 +63,18 @@ def people_state(out: Path) -> dict[str, str]:
     return {path: hashlib.sha256(f.read_bytes()).hexdigest() if f.exists() else "" for path, f in files.items()}
 
 
+def weights_state(encoder: str) -> str:
+    """SHA-256 of the weights in the folder of ``[train] encoder``; empty text for the packaged ones."""
+    weights = Path(encoder, "model.safetensors")
+    return hashlib.sha256(weights.read_bytes()).hexdigest() if encoder and weights.is_file() else ""
+
+
 def fingerprints(
     stages: Sequence[Stage], settings: Settings, log: Any, code: str, state: Mapping[str, str]
 ) -> dict[str, str]:
     """What each stage's result depends on, hashed: the log, its settings, the code, people, and the stages before it."""
     values = as_dict(settings)
+    weights = weights_state(settings.train.encoder)
     out: dict[str, str] = {}
     for stage in PLAN:
         if stage not in stages and stage.name not in {a for s in stages for a in after(s)}:
@@ -78,6 +85,7 @@ def fingerprints(
             "log": log if any(path == TURNS for _, path in stage.inputs) else None,
             "before": [out[name] for name in after(stage)],
             "code": code,
+            "weights": weights if "train" in stage.settings else "",
             "state": [state.get(path, "") for path in stage.state],
         }
         out[stage.name] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_every_stage_names_settings_and_a_job_that_exist():
     for stage in PLAN:
         assert set(stage.settings) <= sections, stage.name
         assert callable(importlib.import_module(f"jobs.{stage.job}").main)
+
+
+def test_a_stage_names_every_section_of_the_settings_that_its_job_reads():
+    for stage in PLAN:
+        source = Path(importlib.import_module(f"jobs.{stage.job}").__file__ or "").read_text("utf-8")
+        read = set(re.findall(r"settings\.(\w+)", source)) & set(as_dict(Settings())) - {"seed"}
+        assert read <= set(stage.settings), f"{stage.name} reads {read - set(stage.settings)}"
+
+
+def test_other_weights_in_the_encoders_folder_train_again(tmp_path: Path):
+    own = dataclasses.replace(Settings(), train=dataclasses.replace(Settings().train, encoder=str(tmp_path)))
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    before = marks(own)
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    again = changed(before, marks(own))
+    assert {"train_rephrase", "train_encoder", "train_ranker"} <= again
+    assert not again & {"train_defects", "label_defects"}
 
 
 def test_every_job_accepts_the_plans_command_line(capsys):
@@ -73,8 +91,6 @@ def test_a_setting_reruns_its_stages_and_those_after_them_only():
         "label_defects",
         "train_rephrase",
         "detect_rephrases",
-        "train_encoder",
-        "build_global",
     }
 
 
