@@ -78,9 +78,24 @@ def evidence(turns: DataFrame, settings: Settings) -> DataFrame:
     return view.mapInArrow(_worker(asdict(settings.defects), has_intents(turns)), _DDL)
 
 
-def with_wording(rows: DataFrame) -> DataFrame:
-    """Evidence with ``n_same`` and ``n_strong``: turns of the same wording and locale, and those with a strong signal."""
-    wording = rows.groupBy("locale", "text").agg(
+def with_wording(rows: DataFrame, past: DataFrame | None = None) -> DataFrame:
+    """Evidence with ``n_same`` and ``n_strong``: turns of the same wording and locale, and those with a strong signal.
+
+    Only whole days of the rows, ``past``, are counted if given; a turn of another day is counted besides, as itself.
+    """
+    counted = rows if past is None else past
+    wording = counted.groupBy("locale", "text").agg(
         F.count("*").cast("double").alias("n_same"), F.count_if("strong").cast("double").alias("n_strong")
     )
-    return rows.join(wording, ["locale", "text"])
+    if past is None:
+        return rows.join(wording, ["locale", "text"])
+    is_other = past.select("day").distinct().withColumn("is_past", F.lit(True))
+    known = rows.join(wording, ["locale", "text"], "left").join(F.broadcast(is_other), "day", "left")
+    itself = F.when(F.col("is_past"), 0.0).otherwise(1.0)
+    zero = F.lit(0.0)
+    return known.withColumns(
+        {
+            "n_same": F.coalesce("n_same", zero) + itself,
+            "n_strong": F.coalesce("n_strong", zero) + itself * F.col("strong").cast("double"),
+        }
+    ).drop("is_past")

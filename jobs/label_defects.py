@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.command import job_parser, run_main
+from jobs.days import select_days
 from jobs.defect_evidence import evidence, with_wording
 from jobs.session import spark_session
 from jobs.storage import read_table, write_table
@@ -64,7 +65,8 @@ def _worker(model: DefectModel | None, threshold: float) -> Callable[[Iterator[p
 def judge(rows: DataFrame, settings: Settings, model: DefectModel | None = None) -> DataFrame:
     """The table `defects`, with ``day``, from the turns' evidence (`jobs.defect_evidence.evidence`)."""
     if model is not None and model.kind != "rules":
-        rows = with_wording(rows)
+        # Later days must not tell the days that teach how their wordings will fare.
+        rows = with_wording(rows, select_days(rows, "fit", settings.evaluate.heldout_share))
     return rows.mapInArrow(_worker(model, settings.defects.threshold), _DDL)
 
 

@@ -115,6 +115,32 @@ def test_a_wording_is_counted_within_its_locale(spark, tmp_path):
     assert got == {"a": (2.0, 1.0), "b": (2.0, 1.0), "c": (1.0, 0.0)}
 
 
+def test_only_the_days_given_count_for_a_wording_and_a_later_turn_for_itself(spark, tmp_path):
+    rows = [turn("a", 0), turn("b", 2 * 86400, response_status="error"), turn("c", 2 * 86400 + 600), turn("d", 900, "news")]
+    seen = evidence(read_table(spark, log(tmp_path / "t.parquet", rows), TURNS), Settings())
+    frame = with_wording(seen, seen.where("day < '2026-03-03'"))
+    got = {r["turn_id"]: (r["n_same"], r["n_strong"]) for r in frame.collect()}
+    assert got == {"a": (1.0, 0.0), "b": (2.0, 1.0), "c": (2.0, 0.0), "d": (1.0, 0.0)}
+
+
+def test_later_days_change_no_label_of_the_days_that_teach(spark, planted, tmp_path):
+    src, _ = planted
+    train_defects.main(["--turns", str(src), "--days", "fit", "--out", str(tmp_path / "m")])
+    rows = pq.read_table(src).to_pylist()
+    cut = START + dt.timedelta(days=8)
+    worse = [r | ({"response_status": "fallback"} if r["at"] > cut else {}) for r in rows]
+    labels = []
+    for name, log_rows in (("as_is", rows), ("worse", worse)):
+        out = tmp_path / name
+        arguments = ["--turns", str(log(tmp_path / f"{name}.parquet", log_rows)), "--model", str(tmp_path / "m")]
+        label_defects.main([*arguments, "--out", str(out)])
+        labels.append(labelled(out))
+    fit = {r["turn_id"] for r in rows if r["at"] < START + dt.timedelta(days=7)}
+    assert len(fit) > 3000
+    assert all(labels[0][t]["defect"] == labels[1][t]["defect"] for t in fit)
+    assert any(labels[0][t]["defect"] != labels[1][t]["defect"] for t in labels[0].keys() - fit)
+
+
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
     """Ten days of a log in which two wordings fail half of the time, mostly in silence, and twenty others rarely."""
