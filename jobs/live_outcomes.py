@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -11,6 +12,9 @@ from jobs.session import spark_session
 from jobs.storage import read_table
 from rewriter.evaluation.win_loss import WinLoss
 from schemas.tables import DEFECTS, TURNS
+
+#: Turns of a layer from which rewrites were withheld; the failure rate of fewer says nothing.
+MIN_WITHHELD = 30
 
 
 def _net(n: int, failed: int, n_withheld: int, failed_withheld: int) -> tuple[int, int]:
@@ -27,7 +31,7 @@ def live_rows(log: Log) -> list[dict[str, Any]]:
     """Rows of `win_loss` with basis live, by layer; empty if nothing was rewritten yet.
 
     A single turn cannot show what would have happened otherwise, so wins and losses are net counts of each rewrite;
-    turns of a rewrite that was never withheld are undecided.
+    turns of a rewrite that was never withheld, and of a layer with fewer than `MIN_WITHHELD`, are undecided.
     """
     spark = spark_session()
     failed = read_table(spark, log.defects, DEFECTS).select("turn_id", "defective")
@@ -46,9 +50,13 @@ def live_rows(log: Log) -> list[dict[str, Any]]:
         .collect()
     )
     totals: dict[str, WinLoss] = {}
+    withheld: Counter[str | None] = Counter()
     for row in groups:
-        wins, losses = _net(row["n"], row["failed"], row["n_withheld"], row["failed_withheld"])
-        undecided = 0 if row["n_withheld"] else row["n"]
+        withheld[row["layer"]] += row["n_withheld"]
+    for row in groups:
+        is_decided = row["n_withheld"] > 0 and withheld[row["layer"]] >= MIN_WITHHELD
+        wins, losses = _net(row["n"], row["failed"], row["n_withheld"], row["failed_withheld"]) if is_decided else (0, 0)
+        undecided = 0 if is_decided else row["n"]
         one = WinLoss(row["n"] + row["n_withheld"], row["n"], wins, losses, row["n"] - wins - losses - undecided, undecided)
         for layer in (row["layer"] or "unknown", "all"):
             totals[layer] = totals[layer] + one if layer in totals else one

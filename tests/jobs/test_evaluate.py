@@ -119,28 +119,47 @@ def test_without_failures_every_online_layer_is_off(spark, planted, tmp_path):
     assert {name for name, gate in layers.items() if gate["enabled"]} <= {"precomputed"}
 
 
-def test_live_turns_are_counted_against_those_from_which_the_rewrite_was_withheld(spark, tmp_path):
-    rows, defects = [], []
-    at = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+@pytest.fixture
+def lived(tmp_path):
+    """``lived(plan)``: `live_rows` of turns planned as (rewrite, arm, turns, failed turns), all of one layer."""
+
+    def rows_of(plan):
+        rows, defects = [], []
+        at = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+        for name, arm, n, n_failed in plan:
+            for i in range(n):
+                turn = dict.fromkeys(TURNS.schema.names) | {"turn_id": f"{name}-{arm}-{i}", "user_id": "u", "at": at}
+                rewrite = {"rewrite_id": name, "served": "play beat it", "layer": "precomputed", "arm": arm}
+                rows.append(turn | {"locale": "en-US", "utterance": "play beet it", "rewrite": rewrite | _SERVED_BY})
+                defects.append({"turn_id": turn["turn_id"], "defect": 0.5, "defective": i < n_failed, "signals": []})
+        for name, data, table in (("turns", rows, TURNS), ("defects", defects, DEFECTS)):
+            folder = tmp_path / name / ("day=2026-03-01" if name == "defects" else "")
+            folder.mkdir(parents=True)
+            pq.write_table(pa.Table.from_pylist(data, schema=table.schema), folder / "part.parquet")
+        return live_rows(Log(tmp_path / "turns", tmp_path / "defects", tmp_path, 0.5))
+
+    return rows_of
+
+
+_SERVED_BY = {"propensity": 0.9, "bundle_version": "v"}
+
+
+def test_few_withheld_turns_decide_nothing(spark, lived):
+    got = lived([("good", "treatment", 400, 4), ("good", "holdout", 29, 29)])
+    assert [(r["layer"], r["rewritten"], r["wins"], r["losses"], r["undecided"]) for r in got] == [
+        ("all", 400, 0, 0, 400),
+        ("precomputed", 400, 0, 0, 400),
+    ]
+
+
+def test_live_turns_are_counted_against_those_from_which_the_rewrite_was_withheld(spark, lived):
     plan = [
         ("good", "treatment", 40, 4),
         ("good", "holdout", 20, 16),
         ("bad", "treatment", 10, 8),
         ("bad", "control", 10, 2),
     ]
-    for name, arm, n, n_failed in [*plan, ("fresh", "treatment", 5, 0)]:
-        for i in range(n):
-            turn = dict.fromkeys(TURNS.schema.names) | {"turn_id": f"{name}-{arm}-{i}", "user_id": "u", "at": at}
-            rewrite = {"rewrite_id": name, "served": "play beat it", "layer": "precomputed", "arm": arm, "propensity": 0.9}
-            rows.append(
-                turn | {"locale": "en-US", "utterance": "play beet it", "rewrite": rewrite | {"bundle_version": "v"}}
-            )
-            defects.append({"turn_id": turn["turn_id"], "defect": 0.5, "defective": i < n_failed, "signals": []})
-    for name, data, table in (("turns", rows, TURNS), ("defects", defects, DEFECTS)):
-        folder = tmp_path / name / ("day=2026-03-01" if name == "defects" else "")
-        folder.mkdir(parents=True)
-        pq.write_table(pa.Table.from_pylist(data, schema=table.schema), folder / "part.parquet")
-    got = live_rows(Log(tmp_path / "turns", tmp_path / "defects", tmp_path, 0.5))
+    got = lived([*plan, ("fresh", "treatment", 5, 0)])
     assert [r["layer"] for r in got] == ["all", "precomputed"]
     assert {k: got[0][k] for k in ("basis", "n", "rewritten", "wins", "losses", "undecided")} == {
         "basis": "live",
