@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
-from rewriter.settings import Settings
+from dataclasses import dataclass
 
 #: Stands for the log in a stage's inputs; every other path is relative to the run's folder.
 TURNS = "{turns}"
@@ -64,7 +62,21 @@ _LABELLED = (_LOG, _DEFECTS, _REPHRASES, _REPHRASE_MODEL)
 _MINE = ("sessions", "mine", "decide", "evaluate")
 _INDEX = ("privacy", "personal", "retrieval", "evaluate", "defects", "mine")
 _RANK = ("sessions", "mine", "decide", "retrieval", "evaluate", "train", "personal")
-_EVERY = tuple(f.name for f in fields(Settings) if f.name != "seed")
+#: Every section of the settings: a bundle stores them all.
+_EVERY = (
+    "sessions",
+    "defects",
+    "rephrase",
+    "mine",
+    "privacy",
+    "personal",
+    "retrieval",
+    "decide",
+    "evaluate",
+    "publish",
+    "experiment",
+    "train",
+)
 
 #: In an order that satisfies every `after`.
 PLAN: tuple[Stage, ...] = (
@@ -131,7 +143,7 @@ PLAN: tuple[Stage, ...] = (
             ("--win-loss", "tables/win_loss"),
         ),
         "bundles",
-        settings=_EVERY,  # the bundle holds them all
+        settings=_EVERY,
         state=("bundles/controls.jsonl", "bundles/regression.jsonl"),
     ),
 )

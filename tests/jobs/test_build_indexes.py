@@ -142,7 +142,7 @@ def test_the_encoder_learns_from_what_the_rephrase_model_accepts(spark, log, enc
     assert pairs == {"alternative": 13, "rephrase": 4}
     strict = tmp_path / "rephrase"
     strict.mkdir()
-    (strict / "decision.json").write_text('{"threshold": 0.95}')
+    (strict / "decision.json").write_text('{"threshold": 0.95, "model_version": "r"}')
     again = [*training(log, tiny_bert, tmp_path), "--rephrase-model", str(strict), "--out", str(tmp_path / "b")]
     assert train_encoder.main(again)["pairs"] == 13
     (strict / "decision.json").write_text("{}")

@@ -105,3 +105,7 @@ def test_a_changed_log_changed_code_or_seed_reruns_everything():
 def test_the_dag_file_names_no_stage_of_its_own():
     source = (Path(__file__).resolve().parents[2] / "airflow_dags/nightly.py").read_text("utf-8")
     assert not [name for name in STAGES if f'"{name}"' in source]
+
+
+def test_a_bundle_is_published_again_when_any_setting_changes():
+    assert set(STAGES["publish"].settings) == set(as_dict(Settings())) - {"seed"}
