@@ -21,11 +21,10 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from live import ApiRewriter, served
-
 from jobs import detect_rephrases, label_defects, mine_rewrites, report, run
 from jobs.command import run_main
 from jobs.simulate import write_log
+from live import ApiRewriter, served
 from rewriter.evaluation.win_loss import Outcome, WinLoss
 from rewriter.settings import read_settings
 from rewriter.simulation.simulate import simulate
