@@ -71,7 +71,10 @@ def kill_at(step: int, folder: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event in STEPS and (event == "fcntl.flock" or str(folder) in os.fsdecode(args[0])):
+        # An open by descriptor has no path: it is the interpreter's own, writing a compiled module.
+        if event in STEPS and (
+            event == "fcntl.flock" or (not isinstance(args[0], int) and str(folder) in os.fsdecode(args[0]))
+        ):
             count()
 
     sys.addaudithook(hook)
