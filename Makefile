@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 AIRFLOW_VENV := .venv-airflow
 AIRFLOW_VERSION := 3.3.2
+PYDTMC_VENV := .venv-pydtmc
 BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup java airflow demo pictures test test-all lint format bench clean
+.PHONY: help setup java airflow demo pictures test test-all lint format bench bench-chain clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,8 +55,18 @@ format: setup  ## let ruff write the code its way
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup  ## benchmarks, results as JSON beside the commands that made them
-	@for f in benchmarks/*/run.py; do $(BIN)/python $$f || exit 1; done
+bench: setup bench-chain  ## benchmarks, results as JSON beside the commands that made them
+	@for f in $(filter-out benchmarks/chain/run.py,$(wildcard benchmarks/*/run.py)); do \
+		$(BIN)/python -m $$(echo $${f%.py} | tr / .) || exit 1; done
+
+bench-chain: setup $(PYDTMC_VENV)/.done  ## the chain's solver, 1e3 to 1e7 states, beside the alternatives: a quarter of an hour
+	@$(BIN)/python -m benchmarks.chain.run --pydtmc $(PYDTMC_VENV)/bin/python
+
+$(PYDTMC_VENV)/.done:
+	@echo "setting up $(PYDTMC_VENV): PyDTMC needs NumPy 1, so it has an environment of its own"
+	@test -x $(PYDTMC_VENV)/bin/python || $(PYTHON) -m venv $(PYDTMC_VENV)
+	@$(PYDTMC_VENV)/bin/pip install -qq --no-compile 'PyDTMC==8.7.0'
+	@touch $@
 
 clean:  ## remove the environments and everything made
-	rm -rf $(VENV) $(AIRFLOW_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AIRFLOW_VENV) $(PYDTMC_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """What the pictures show, found in the demo's own output: a session, its pair, its chain, a later request, the effect.
 
 Everything is chosen by a rule, so the same demo gives the same pictures. The chain is counted here with pandas by the
-formulas of `jobs/rephrase_counts.py`, for the demo's log, in which nothing was rewritten yet.
+formulas of `rewriter/markov/visits.py`, for the demo's log, in which nothing was rewritten yet.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from jobs.storage import read_arrow
 from rewriter.errors import RewriterError
 from rewriter.markov.absorption import series_rows
-from rewriter.markov.chain import Chain, chain_of, hubs, without_states
-from rewriter.markov.counts import Counts, counts_of
+from rewriter.markov.chain import Chain, chain_of, without_states
+from rewriter.markov.counts import Counts, counts_of, sums
+from rewriter.markov.hubs import entropy_of, is_hub
 from rewriter.parquet import parquet_files
 from rewriter.settings import Settings, settings_of
 from rewriter.text import normalise
@@ -140,8 +141,8 @@ def visits_of(demo: Demo) -> pd.DataFrame:
     return visits
 
 
-def counts_of_visits(visits: pd.DataFrame) -> Counts:
-    """The chain's counts of one locale."""
+def counts_of_visits(visits: pd.DataFrame) -> tuple[Counts, tuple[str, ...]]:
+    """The chain's counts of one locale, and the names of its states."""
     moved = visits[visits["target"].notna() & (visits["target"] != visits["state"])]
     weight = (moved["scale"] * moved["weight"] * _UNIT).round() / _UNIT
     stay = visits["scale"] * (1.0 - visits["weight"])
@@ -196,12 +197,12 @@ def solve(demo: Demo, visits: pd.DataFrame, pair: pd.Series) -> Solved:
     RewriterError
         If the share found here is not the one the pair was published with: the tables are not of one run.
     """
-    counts = counts_of_visits(visits[visits["locale"] == pair["locale"]])
-    chain = chain_of(without_states(counts, hubs(counts, demo.settings.mine.min_states_for_hubs)))
-    source = chain.states.index(pair["source"])
+    counts, names = counts_of_visits(visits[visits["locale"] == pair["locale"]])
+    chain = chain_of(without_states(counts, _hubs(counts, demo.settings.mine.min_states_for_hubs)))
+    source = names.index(pair["source"])
     passing = _row(chain, source)
     failing = _row(replace(chain, R=chain.R[:, ::-1]), source)
-    rewrite = chain.states.index(pair["rewrite"])
+    rewrite = names.index(pair["rewrite"])
     share = passing[rewrite] / passing.sum()
     if abs(share - pair["share"]) > 1e-3:
         raise RewriterError(
@@ -209,17 +210,28 @@ def solve(demo: Demo, visits: pd.DataFrame, pair: pd.Series) -> Solved:
         )
     step = chain.Q[[source]].toarray().ravel()
     # The rewrite comes first; the strongest of the others are those that take the most of the users.
-    order = sorted(range(len(step)), key=lambda j: (j != rewrite, -(passing[j] + failing[j]), chain.states[j]))
+    order = sorted(range(len(step)), key=lambda j: (j != rewrite, -(passing[j] + failing[j]), names[j]))
     after = [j for j in order if j != source and passing[j] + failing[j] > 0]
 
     def successor(j: int) -> Successor:
-        return Successor(chain.states[j], float(step[j]), float(passing[j]), float(failing[j]), float(chain.R[j, 0]))
+        return Successor(names[j], float(step[j]), float(passing[j]), float(failing[j]), float(chain.R[j, 0]))
 
     rest = after[SHOWN:]
     stepping, good, bad = (float(a[rest].sum()) for a in (step, passing, failing))
     others = Successor("", stepping, good, bad, good / max(good + bad, 1e-12))
     shown = tuple(successor(j) for j in after[:SHOWN])
     return Solved(successor(source), shown, others, len(rest), str(pair["rewrite"]))
+
+
+def _hubs(counts: Counts, min_states: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which states of one locale's log lead anywhere."""
+    n, outgoing = counts.n_states, counts.outgoing
+    if n < min_states or not len(counts.weight):
+        return np.zeros(n, bool)
+    incoming = sums(counts.target, counts.weight, n)
+    held = incoming[incoming > 0]
+    whole = entropy_of(held.sum(keepdims=True), (held * np.log(held)).sum(keepdims=True))
+    return is_hub(outgoing, entropy_of(outgoing, sums(counts.source, counts.weight * np.log(counts.weight), n)), whole)
 
 
 def _row(chain: Chain, source: int) -> np.ndarray[Any, np.dtype[np.float64]]:

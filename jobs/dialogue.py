@@ -27,7 +27,7 @@ def with_sessions(turns: DataFrame, max_gap_s: float) -> DataFrame:
     )
 
 
-def _reading() -> Column:
+def reading() -> Column:
     """One string per distinct interpretation, null without an intent."""
     slots = F.to_json(F.array_sort(F.map_entries("slots")))
     return F.when(
@@ -44,7 +44,7 @@ def _own_columns() -> list[Column]:
         *(F.col(name) for name in ("feedback", "intent", "asr_confidence", "nlu_confidence")),
         F.col("response_status").alias("status"),
         normal_form("utterance").alias("text"),
-        _reading().alias("reading"),
+        reading().alias("reading"),
         margin.alias("nbest_margin"),
     ]
 

@@ -1,4 +1,4 @@
-"""Mine `request -> rewrite` pairs: rephrase counts in Spark, absorbing Markov chains in `rewriter.markov`.
+"""Mine `request -> rewrite` pairs: rephrases counted in Spark, absorbing Markov chains solved by `rewriter.markov`.
 
 Without --defects turns are labelled by the rules; without --rephrases every next turn of a session within max_gap_s counts
 as a rephrase (adjacency).
@@ -9,38 +9,36 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.chain_problem import Problem
 from jobs.command import job_parser, run_main
-from jobs.days import select_days
+from jobs.counted_log import CountedLog, counted_log
+from jobs.days import days_of, split_days
 from jobs.dialogue import with_sessions
-from jobs.label_defects import label
-from jobs.rephrase_counts import (
-    adjacent_links,
-    link_support,
-    served_outcomes,
-    state_counts,
-    state_domains,
-    transition_counts,
-    visits_of,
-)
+from jobs.judge_pairs import in_words, judged_pairs, worded_pairs
+from jobs.rephrase_counts import Evidence
 from jobs.rephrase_threshold import rephrase_threshold
+from jobs.scratch import Scratch, scratch_beside
 from jobs.session import spark_session
-from jobs.storage import read_table, write_arrow
-from rewriter.decision.candidate import Candidate, Pair
-from rewriter.decision.guards import Guards
-from rewriter.decision.request import Request
-from rewriter.markov.rewrites import Refusal
-from rewriter.markov.tables import Counted, mine_locale
+from jobs.solve_chain import solve_chain
+from jobs.storage import read_table, write_table
+from rewriter.markov.rewrites import verdicts
 from rewriter.settings import Settings, as_dict, read_settings
 from schemas.tables import DEFECTS, REPHRASES, REWRITE_PAIRS, TURNS
+
+#: Pairs in one file of the output.
+FILE_PAIRS = 1_000_000
+#: State tables up to so many rows are sent to every executor (a few hundred MB), so that the pairs need not move.
+NEAR_STATES = 3_000_000
 
 
 def rephrase_links(rephrases: DataFrame, threshold: float) -> DataFrame:
@@ -49,89 +47,124 @@ def rephrase_links(rephrases: DataFrame, threshold: float) -> DataFrame:
     return rephrases.where(found).select("turn_id", "rephrase_turn_id", F.col("probability").cast("double").alias("weight"))
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What pairs are mined from: turns with sessions, their defects and the links between them; and by which model."""
-
-    turns: DataFrame
-    defects: DataFrame
-    links: DataFrame
-    model: str
-
-
 def read_evidence(
-    turns: Path, defects: Path | None, rephrases: Path | None, model: Path | None, settings: Settings, days: str = "all"
+    turns: Path, defects: Path | None, rephrases: Path | None, model: Path | None, settings: Settings, part: str = "all"
 ) -> Evidence:
     """Read the tables; without defects the rules label the turns, without rephrases adjacency links them."""
     spark = spark_session()
-    log = select_days(read_table(spark, turns, TURNS), days, settings.evaluate.heldout_share)
-    whole = with_sessions(log, settings.sessions.max_gap_s)
-    labels = read_table(spark, defects, DEFECTS) if defects else label(whole, settings)
-    if rephrases is None:
-        return Evidence(whole, labels, adjacent_links(whole, settings.sessions.max_gap_s), "adjacency")
-    threshold, version = rephrase_threshold(model, settings)
-    return Evidence(whole, labels, rephrase_links(read_table(spark, rephrases, REPHRASES), threshold), version)
+    log = read_table(spark, turns, TURNS)
+    days = tuple(days_of(log))
+    if part != "all":
+        days = getattr(split_days(days, settings.evaluate.heldout_share), part)
+        log = log.where(F.col("day").isin(list(days)))
+    if log.where(F.col("session_id").isNull()).head(1):
+        log = with_sessions(log, settings.sessions.max_gap_s)
+    labels = read_table(spark, defects, DEFECTS) if defects else None
+    links, version = None, "adjacency"
+    if rephrases is not None:
+        threshold, version = rephrase_threshold(model, settings)
+        links = rephrase_links(read_table(spark, rephrases, REPHRASES), threshold)
+    has_intents = bool(log.where(F.col("intent").isNotNull()).head(1))
+    return Evidence(log, labels, links, version, days, has_intents)
 
 
-def counted_tables(visits: DataFrame) -> dict[str, pa.Table]:
-    """The counted tables of `rewriter.markov.tables.Counted`, each with its ``locale``."""
-    frames = {
-        "transitions": transition_counts(visits),
-        "outcomes": state_counts(visits),
-        "served": served_outcomes(visits),
-        "domains": state_domains(visits),
-        "support": link_support(visits),
-    }
-    return {name: frame.toArrow() for name, frame in frames.items()}
+def candidates_of(worded: pa.Table) -> pa.Table:
+    """(source, rewrite, place) of the pairs that no guard refused, each source's preferred rewrite first.
 
-
-def of_locale(tables: dict[str, pa.Table], locale: str) -> dict[str, pa.Table]:
-    """One locale's rows of every counted table, sorted: the same log gives the same order."""
-    return {
-        name: table.filter(pc.equal(table.column("locale"), locale))
-        .drop_columns("locale")
-        .sort_by([(column, "ascending") for column in table.column_names[1:3]])
-        for name, table in tables.items()
-    }
-
-
-def _guard(guards: Guards, locale: str, readings: dict[str, tuple[str | None, str | None]]) -> Refusal:
-    """The run-time guards asked about a pair of texts, with how NLU mostly reads each."""
-
-    def refuse(source: str, rewrite: str) -> str:
-        request = Request(utterance=source, locale=locale)
-        domain, intent = readings.get(rewrite, (None, None))
-        pair = Pair(locale, source, rewrite, 0.0, 0.0, 0.0, 0, domain=domain, intent=intent)
-        known_intent = readings.get(source, (None, None))[1]
-        return guards.leave_alone(request, known_intent) or guards.refuse(
-            request, Candidate(rewrite, ("precomputed",), pair=pair)
-        )
-
-    return refuse
-
-
-def mine_log(evidence: Evidence, settings: Settings) -> tuple[pa.Table, dict[str, Any]]:
-    """Judge the pairs of every locale of a log; returns REWRITE_PAIRS rows and counts.
-
-    Counting is distributed; the counted tables, one row a state or transition, are solved on the driver locale by locale.
+    Parameters
+    ----------
+    worded : table
+        As `jobs.judge_pairs.worded_pairs` returns it.
     """
+    allowed = worded.filter(pc.equal(worded.column("refusal"), ""))
+    order = [("source", "ascending"), ("p", "descending"), ("users", "descending"), ("text", "ascending")]
+    placed = allowed.sort_by(order).select(["source", "rewrite"])
+    return placed.append_column("place", pa.array(np.arange(placed.num_rows, dtype=np.int64)))
+
+
+def decisions_of(worded: pa.Table, solved: pa.Table, min_lift: float) -> pa.Table:
+    """(source, rewrite, form_text, form_p, share, certified, status, verdict) of every pair that its numbers allowed."""
+    told = ["form", "p", "p_low", "source_p", "source_high"]
+    keys = ["source", "rewrite"]
+    # Both hold each allowed pair once, so sorted alike their rows belong together.
+    order = [(key, "ascending") for key in keys]
+    worded, solved = worded.sort_by(order), solved.sort_by(order)
+    is_allowed = pc.equal(worded.column("refusal"), "")
+    allowed, refused = worded.filter(is_allowed), worded.filter(pc.invert(is_allowed))
+    for name in told:
+        solved = solved.append_column(name, allowed.column(name))
+    judged = verdicts(solved, min_lift)
+    n, words = refused.num_rows, ["text", "p"]
+    known = {
+        "share": pa.concat_arrays([judged.column("share").combine_chunks(), pa.array(np.zeros(n))]),
+        "certified": pa.concat_arrays([judged.column("certified").combine_chunks(), pa.array(np.zeros(n, bool))]),
+        "status": pa.array([*judged.column("status").to_pylist(), *["rejected"] * n], pa.string()),
+        "verdict": pa.array([*judged.column("reason").to_pylist(), *refused.column("refusal").to_pylist()], pa.string()),
+    }
+    found = pa.concat_tables([allowed.select(keys + words), refused.select(keys + words)])
+    found = found.rename_columns([*keys, "form_text", "form_p"])
+    for name, column in known.items():
+        found = found.append_column(name, column)
+    return found
+
+
+def near(states: DataFrame, n_states: int) -> DataFrame:
+    """A table of states that a join sends to the pairs while it is small, and shuffles beyond."""
+    return F.broadcast(states) if n_states <= NEAR_STATES else states
+
+
+def pairs_table(judged: DataFrame, decisions: pa.Table, log: CountedLog, model_version: str) -> DataFrame:
+    """The rows of `rewrite_pairs`: pairs rejected by their numbers, and the decisions on all others.
+
+    A rewrite that is a reading is shown by the wording that would be served, else by the one most said.
+    """
+    names = near(log.names, log.counts["states"])
+    preferred = log.forms.select(F.col("state").alias("rewrite"), F.col("forms")[0]["text"].alias("preferred"))
+    decided = F.broadcast(judged.sparkSession.createDataFrame(decisions))
+    pairs = in_words(judged.join(decided, ["source", "rewrite"], "left").join(preferred, "rewrite", "left"), names)
+    text, p = F.coalesce("form_text", "preferred", "rewrite_text"), F.coalesce("form_p", "rewrite_p")
+    columns = {
+        "locale": F.col("locale"),
+        "source": F.col("source_text"),
+        "rewrite": text,
+        "p_success_source": F.col("source_p"),
+        "p_success_rewrite": p,
+        "lift": p - F.col("source_p"),
+        "share": F.coalesce("share", F.lit(0.0)),
+        "support_users": F.col("users"),
+        "support_sessions": F.col("sessions"),
+        "support_days": F.col("days"),
+        "certified": F.coalesce("certified", F.lit(False)),
+        "status": F.coalesce("status", F.lit("rejected")),
+        "reason": F.coalesce("verdict", "reason"),
+        "model_version": F.lit(model_version),
+        "first_seen": F.timestamp_micros("first_seen"),
+        "last_seen": F.timestamp_micros("last_seen"),
+        "domain": F.col("rewrite_domain"),
+        "intent": F.col("rewrite_intent"),
+    }
+    rows = pairs.select(*(columns.get(name, F.col(name)).alias(name) for name in REWRITE_PAIRS.schema.names))
+    # Two readings may be said mostly in the same words: the better supported one speaks for them.
+    best = Window.partitionBy("locale", "source", "rewrite").orderBy("status", F.desc("support_users"), "reason")
+    other = F.col("source") != F.col("rewrite")
+    return rows.where(other).withColumn("place", F.row_number().over(best)).where("place = 1").drop("place")
+
+
+def mine_log(evidence: Evidence, settings: Settings, scratch: Scratch) -> tuple[DataFrame, dict[str, int]]:
+    """Judge the pairs of every locale of a log; returns REWRITE_PAIRS rows and counts."""
     recipe = json.dumps([as_dict(settings.mine), evidence.model], sort_keys=True).encode()
     version = f"chain-{hashlib.sha256(recipe).hexdigest()[:12]}"
-    visits = visits_of(evidence.turns, evidence.defects, evidence.links, settings.mine).cache()
-    tables = counted_tables(visits)
-    visits.unpersist()
-    guards = Guards(settings.decide)
-    pairs, counts = [], {"states": 0, "transitions": tables["transitions"].num_rows, "hubs": 0, "trapped": 0}
-    for locale in sorted(tables["outcomes"].column("locale").unique().to_pylist()):
-        one = of_locale(tables, locale)
-        readings = zip(one["domains"]["domain"].to_pylist(), one["domains"]["intent"].to_pylist(), strict=True)
-        refuse = _guard(guards, locale, dict(zip(one["domains"]["state"].to_pylist(), readings, strict=True)))
-        found, mined = mine_locale(locale, Counted(**one), settings.mine, refuse, version)
-        pairs.append(found)
-        counts["states"] += len(mined.chain.states)
-        counts["hubs"] += len(mined.hubs)
-        counts["trapped"] += len(mined.chain.trapped)
-    return pa.concat_tables([REWRITE_PAIRS.schema.empty_table(), *pairs]), counts
+    log = counted_log(evidence, settings, scratch)
+    judged = scratch.keep(judged_pairs(log, partial(near, n_states=log.counts["states"]), settings.mine))
+    worded = worded_pairs(judged, log, settings.decide).toArrow()
+    solution = solve_chain(Problem(log.edges, log.ends, candidates_of(worded)), settings.mine, scratch)
+    decisions = decisions_of(worded, solution.solved, settings.mine.min_lift)
+    pairs = scratch.keep(pairs_table(judged, decisions, log, version))
+    solved = {"trapped": solution.trapped, "components": solution.components}
+    counts = log.counts | solved | {"pairs": pairs.count(), "active": pairs.where("status = 'active'").count()}
+    # Rows fall into files by their texts and lie sorted by them: the same log gives the same files.
+    n_files = 1 + counts["pairs"] // FILE_PAIRS
+    return pairs.repartition(n_files, "source", "rewrite").sortWithinPartitions("locale", "source", "rewrite"), counts
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -145,10 +178,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     settings = read_settings(args.config)
     evidence = read_evidence(args.turns, args.defects, args.rephrases, args.rephrase_model, settings, args.days)
-    pairs, counts = mine_log(evidence, settings)
-    write_arrow(pairs, args.out, REWRITE_PAIRS)
-    active = pc.sum(pc.equal(pairs.column("status"), "active")).as_py() or 0
-    return counts | {"pairs": pairs.num_rows, "active": active}
+    with scratch_beside(args.out) as scratch:
+        pairs, counts = mine_log(evidence, settings, scratch)
+        write_table(pairs, args.out, REWRITE_PAIRS, files=1 + counts["pairs"] // FILE_PAIRS)
+    return dict(counts)
 
 
 if __name__ == "__main__":

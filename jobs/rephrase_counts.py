@@ -1,157 +1,216 @@
-"""What the chain is made of, counted in Spark: visits, transitions, outcomes and the support of each ordered pair.
+"""What the chain is made of, counted in Spark: transitions, outcomes, served pairs, the support of pairs, forms of states.
 
-Weights are summed as whole millionths: integer sums do not depend on the order in which partitions arrive.
+One shuffle brings the turns of each user together; Arrow batches of whole users are counted by `rewriter.markov`, and only
+their sums, numbers alone, meet again.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
-from jobs.columns import normal_form
-from jobs.turns import in_session, is_served
-from rewriter.settings import Mine
+from jobs.dialogue import reading
+from jobs.turns import is_served
+from rewriter.defects.sorted_view import RULE_COLUMNS, sorted_defects
+from rewriter.defects.view import NOTHING_UNDERSTOOD
+from rewriter.markov.states import wordings
+from rewriter.markov.support import day_words
+from rewriter.markov.tally import FORM, MOVED, OUTCOME, PAIR, SAID, SERVED, TRANSITION, VOTE, tally, tally_schema
+from rewriter.markov.visits import NO_SHIFTS, Shifts, Visits, given_rephrases, next_in_session, run_numbers, visits_of
+from rewriter.settings import Settings
 
-_UNIT = 1_000_000
-#: Longest chain of rephrases whose first and last request count as an ordered pair.
-MAX_HOPS = 4
-
-
-def _units(weight: Column) -> Column:
-    return F.round(weight * _UNIT).cast("long")
-
-
-def adjacent_links(turns: DataFrame, max_gap_s: float) -> DataFrame:
-    """Every next turn of a session within the gap as a rephrase of weight 1: (turn_id, rephrase_turn_id, weight)."""
-    order = in_session()
-    gap_us = F.unix_micros(F.lead("at").over(order)) - F.unix_micros("at")
-    return (
-        turns.withColumns({"rephrase_turn_id": F.lead("turn_id").over(order), "gap_us": gap_us})
-        .where(F.col("gap_us") <= max_gap_s * 1e6)
-        .select("turn_id", "rephrase_turn_id", F.lit(1.0).alias("weight"))
-    )
+#: Rows a worker counts together: enough for the same requests to add up, few enough for a small worker.
+BATCH_ROWS = 200_000
+Batches = Iterator[pa.RecordBatch]
 
 
-def _heard(turns: DataFrame) -> DataFrame:
-    return turns.select(
-        "turn_id",
-        "user_id",
-        F.col("session_id").alias("session"),
-        "locale",
-        "day",
-        "at",
-        "domain",
-        "intent",
-        normal_form("utterance").alias("state"),
-        is_served().alias("is_served"),
-        normal_form("rewrite.served").alias("served"),
-    ).where(F.col("state") != "")
+@dataclass(frozen=True)
+class Evidence:
+    """What pairs are mined from; and by which model.
 
-
-def visits_of(turns: DataFrame, defects: DataFrame, links: DataFrame, settings: Mine) -> DataFrame:
-    """One row a turn: its state, defect probability, rephrase (state and weight, null and 0 without) and capped weight.
-
-    ``scale`` decays with age and shrinks so that one user gives a state at most ``settings.user_cap`` visits. A rephrase in
-    the same words collapses: its share of the visit moves to the repeat.
+    Attributes
+    ----------
+    turns : frame
+        With ``session_id`` filled.
+    defects : frame or None
+        ``turn_id``, ``defect``; None: by the rules.
+    links : frame or None
+        ``turn_id``, ``rephrase_turn_id``, ``weight``; None: adjacency.
+    days : the log's days, the first one first
+    has_intents : whether the log records intents, without which a null intent says nothing
     """
-    heard = _heard(turns)
-    target = heard.select(F.col("turn_id").alias("rephrase_turn_id"), F.col("state").alias("target"))
-    linked = links.join(target, "rephrase_turn_id").select("turn_id", "rephrase_turn_id", "target", "weight")
-    visits = (
-        heard.join(defects.select("turn_id", "defect"), "turn_id", "left")
-        .join(linked, "turn_id", "left")
-        .withColumn("weight", F.coalesce("weight", F.lit(0.0)))
-        .withColumn("defect", F.coalesce(F.col("defect").cast("double"), F.lit(0.0)))
+
+    turns: DataFrame
+    defects: DataFrame | None
+    links: DataFrame | None
+    model: str
+    days: tuple[str, ...]
+    has_intents: bool
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How a worker turns sorted turns of whole users into visits."""
+
+    settings: Settings
+    decay: Mapping[str, float]
+    has_defects: bool
+    has_links: bool
+    has_intents: bool
+
+    @property
+    def pooled(self) -> bool:
+        """Whether wordings that NLU reads alike share one state of success: where asked for, and where NLU was logged."""
+        return self.has_intents and self.settings.mine.states == "interpretation"
+
+    def visits(self, turns: pa.Table, shifts: Shifts = NO_SHIFTS) -> Visits:
+        """The visits of whole users' turns, sorted by user, session, then as they were said."""
+        words = wordings(turns)
+        session = run_numbers(turns.column("user_id"), turns.column("session_id"))
+        if self.has_links:
+            links = given_rephrases(turns)
+        else:
+            at = np.asarray(turns.column("at").cast(pa.int64()))
+            links = next_in_session(session, at, words, self.settings.sessions.max_gap_s)
+        if self.has_defects:
+            defect = np.asarray(turns.column("defect").fill_null(0.0), np.float64)
+        else:
+            codes, texts = words
+            text = pa.array(texts, pa.string()).take(pa.array(codes))
+            defect = sorted_defects(turns, text, session, self.settings.defects, self.has_intents)
+        return visits_of(turns, links, defect, self.decay, self.settings.mine.user_cap, shifts, self.pooled)
+
+
+def counting_of(evidence: Evidence, settings: Settings) -> Counting:
+    """How this evidence is counted: an older day weighs less, half at each half-life."""
+    days, half_life = np.array(evidence.days, "datetime64[D]"), settings.mine.half_life_days
+    age = (days[-1] - days).astype(np.int64)
+    weight = 0.5 ** (age / half_life) if half_life > 0 else np.ones(len(days))
+    decay = dict(zip(evidence.days, weight.tolist(), strict=True))
+    return Counting(settings, decay, evidence.defects is not None, evidence.links is not None, evidence.has_intents)
+
+
+def user_turns(evidence: Evidence, counting: Counting) -> DataFrame:
+    """The turns and what is known of each, whole users in a partition, sorted by user, session, then as they were said."""
+    served = (
+        F.when(is_served(), F.col("rewrite.served")) if counting.settings.mine.self_aware else F.lit(None).cast("string")
     )
-    last_day = heard.agg(F.max("day").alias("last_day"))
-    age = F.datediff(F.to_date("last_day"), F.to_date("day"))
-    decay = F.pow(F.lit(0.5), age / settings.half_life_days) if settings.half_life_days > 0 else F.lit(1.0)
-    repeated = F.when(F.col("target") == F.col("state"), F.col("weight")).otherwise(0.0)
-    own = Window.partitionBy("locale", "user_id", "state")
-    return (
-        visits.crossJoin(F.broadcast(last_day))
-        .withColumn("given", decay * (1.0 - repeated))
-        .withColumn("all_given", F.sum(_units(F.col("given"))).over(own) / _UNIT)
-        .withColumn("scale", decay * F.least(F.lit(1.0), settings.user_cap / F.greatest("all_given", F.lit(1e-9))))
-        .drop("last_day", "given", "all_given")
-    )
+    nothing = F.lower("intent").isin(*NOTHING_UNDERSTOOD)
+    read_as = F.when(~nothing, reading()) if counting.pooled else F.lit(None).cast("string")
+    columns: list[Column | str] = ["turn_id", "user_id", "session_id", "turn_index", "at", "day", "locale", "utterance"]
+    columns += ["domain", "intent", served.alias("served"), read_as.alias("reading")]
+    if evidence.defects is None:
+        columns += [name for name in RULE_COLUMNS if name != "intent"]
+    turns = evidence.turns.select(*columns)
+    if evidence.defects is not None:
+        turns = turns.join(evidence.defects.select("turn_id", F.col("defect").cast("double")), "turn_id", "left")
+    if evidence.links is not None:
+        turns = turns.join(evidence.links.select("turn_id", "rephrase_turn_id", "weight"), "turn_id", "left")
+    needs_ids = evidence.links is not None
+    placed = turns.repartition("user_id").sortWithinPartitions("user_id", "session_id", "turn_index", "at", "turn_id")
+    return placed.drop("turn_index", *([] if needs_ids else ["turn_id"]))
 
 
-def transition_counts(visits: DataFrame) -> DataFrame:
-    """(locale, source, target, weight) of rephrases to other words."""
-    moved = visits.where(~F.col("is_served") & F.col("target").isNotNull() & (F.col("target") != F.col("state")))
-    weight = (F.sum(_units(F.col("scale") * F.col("weight"))) / _UNIT).alias("weight")
-    return moved.groupBy("locale", F.col("state").alias("source"), "target").agg(weight)
+def whole_users(batches: Batches, rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
+    """Tables of about so many rows, cut only where one user's turns end."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(b.num_rows for b in held) < rows:
+            continue
+        table = pa.Table.from_batches(held)
+        cut = int(np.searchsorted(run_numbers(table.column("user_id")), run_numbers(table.column("user_id"))[-1]))
+        if cut:
+            yield table.slice(0, cut)
+        held = table.slice(cut).combine_chunks().to_batches()
+    if sum(b.num_rows for b in held):
+        yield pa.Table.from_batches(held)
 
 
-def state_counts(visits: DataFrame) -> DataFrame:
-    """(locale, state, success, failure) of what was not rephrased, by the defect probability."""
-    stay = F.col("scale") * (1.0 - F.col("weight"))
-    return (
-        visits.where(~F.col("is_served"))
-        .groupBy("locale", "state")
-        .agg(
-            (F.sum(_units(stay * (1.0 - F.col("defect")))) / _UNIT).alias("success"),
-            (F.sum(_units(stay * F.col("defect"))) / _UNIT).alias("failure"),
-        )
-    )
+def tallies(turns: DataFrame, counting: Counting, shifts: Shifts) -> DataFrame:
+    """Rows of `rewriter.markov.tally`, one part for each batch of users: their sums are the log's counts.
 
-
-def served_outcomes(visits: DataFrame) -> DataFrame:
-    """(locale, source, target, success, failure) of requests that were served as this system's rewrite."""
-    return (
-        visits.where(F.col("is_served"))
-        .groupBy("locale", F.col("state").alias("source"), F.col("served").alias("target"))
-        .agg(
-            (F.sum(_units(F.col("scale") * (1.0 - F.col("defect")))) / _UNIT).alias("success"),
-            (F.sum(_units(F.col("scale") * F.col("defect"))) / _UNIT).alias("failure"),
-        )
-    )
-
-
-def state_domains(visits: DataFrame) -> DataFrame:
-    """(locale, state, domain, intent): how NLU most often read each state; ties go to the first in the alphabet."""
-    order = Window.partitionBy("locale", "state").orderBy(F.desc("n"), "domain", "intent")
-    return (
-        visits.groupBy("locale", "state", "domain", "intent")
-        .agg(F.count("*").alias("n"))
-        .withColumn("place", F.row_number().over(order))
-        .where(F.col("place") == 1)
-        .select("locale", "state", "domain", "intent")
-    )
-
-
-def link_support(visits: DataFrame) -> DataFrame:
-    """Distinct users, sessions and days with source before rewrite in one rephrase chain, for each ordered pair.
-
-    Served rewrites support their own pair: the user said the source and the system answered the rewrite.
+    Parameters
+    ----------
+    turns : frame
+        As `user_turns` returns it.
     """
-    columns = ["locale", "user_id", "session", "day", "at"]
-    step = visits.where(F.col("target").isNotNull()).select(
-        "turn_id", "rephrase_turn_id", F.col("state").alias("source"), F.col("target").alias("rewrite"), *columns
+    n_days = len(counting.decay)
+    sent = turns.sparkSession.sparkContext.broadcast(shifts)
+
+    def count(batches: Batches) -> Batches:
+        for whole in whole_users(batches):
+            yield from tally(counting.visits(whole, sent.value), n_days).combine_chunks().to_batches()
+
+    return turns.mapInArrow(count, from_arrow_schema(tally_schema(n_days)))
+
+
+def summed(parts: DataFrame, n_days: int) -> DataFrame:
+    """The counts of the whole log: one row a kind, source, via and target; whole numbers, so their order is nothing."""
+    words = [F.bit_or(name).alias(name) for name in day_words(n_days)]
+    ends = [F.sum("a").alias("a"), F.sum("b").alias("b"), F.min("first").alias("first"), F.max("last").alias("last")]
+    return parts.where(F.col("kind") != FORM).groupBy("kind", "source", "via", "target").agg(*ends, *words)
+
+
+def transition_counts(sums: DataFrame) -> DataFrame:
+    """(source, target, weight, is_reading) of rephrases and successes; here and below weights are whole millionths."""
+    is_reading = (F.col("via") == 1).alias("is_reading")
+    return sums.where(F.col("kind") == TRANSITION).select("source", "target", F.col("a").alias("weight"), is_reading)
+
+
+def state_counts(sums: DataFrame) -> DataFrame:
+    """(state, success, failure) of what was not rephrased."""
+    return _ended(sums.where(F.col("kind") == OUTCOME).withColumnRenamed("source", "state"), "state")
+
+
+def served_counts(sums: DataFrame) -> DataFrame:
+    """(source, rewrite, success, failure) of requests served as this system's rewrite and not rephrased."""
+    return _ended(sums.where(F.col("kind") == SERVED).withColumnRenamed("target", "rewrite"), "source", "rewrite")
+
+
+def moved_counts(sums: DataFrame) -> DataFrame:
+    """(source, rewrite, target, weight) of requests served as this system's rewrite, then rephrased to another state."""
+    moved = sums.where(F.col("kind") == MOVED)
+    return moved.select("source", F.col("via").alias("rewrite"), "target", F.col("a").alias("weight"))
+
+
+def _ended(sums: DataFrame, *keys: str) -> DataFrame:
+    return sums.select(*keys, F.col("a").alias("success"), F.col("b").alias("failure"))
+
+
+def pair_support(sums: DataFrame, n_days: int) -> DataFrame:
+    """(source, rewrite, users, sessions, days, first_seen, last_seen) of each ordered pair; times in microseconds."""
+    days = reduce(add, (F.bit_count(name) for name in day_words(n_days)))
+    return sums.where(F.col("kind") == PAIR).select(
+        "source",
+        F.col("target").alias("rewrite"),
+        F.col("a").alias("users"),
+        F.col("b").alias("sessions"),
+        days.cast("long").alias("days"),
+        F.col("first").alias("first_seen"),
+        F.col("last").alias("last_seen"),
     )
-    onward = step.select(
-        F.col("turn_id").alias("rephrase_turn_id"), F.col("rephrase_turn_id").alias("next"), F.col("rewrite").alias("end")
-    )
-    pairs, reach = step, step
-    for _ in range(MAX_HOPS - 1):
-        reach = reach.join(onward, "rephrase_turn_id").select(
-            "turn_id", F.col("next").alias("rephrase_turn_id"), "source", F.col("end").alias("rewrite"), *columns
-        )
-        pairs = pairs.unionByName(reach)
-    served = visits.where(F.col("is_served")).select(
-        F.col("state").alias("source"), F.col("served").alias("rewrite"), *columns
-    )
-    return (
-        pairs.drop("turn_id", "rephrase_turn_id")
-        .unionByName(served)
-        .where(F.col("source") != F.col("rewrite"))
-        .groupBy("locale", "source", "rewrite")
-        .agg(
-            F.countDistinct("user_id").alias("users"),
-            F.countDistinct("user_id", "session").alias("sessions"),
-            F.countDistinct("day").alias("days"),
-            F.unix_micros(F.min("at")).alias("first_seen"),
-            F.unix_micros(F.max("at")).alias("last_seen"),
-        )
-    )
+
+
+def wording_forms(parts: DataFrame) -> DataFrame:
+    """(state, reading, locale, text, domain, intent, n, users): how often each wording was read so; 0: not at all."""
+    keys: list[Column | str] = [F.col("source").alias("state"), F.col("target").alias("reading")]
+    keys += ["locale", "text", "domain", "intent"]
+    return parts.where(F.col("kind") == FORM).groupBy(*keys).agg(F.sum("a").alias("n"), F.sum("b").alias("users"))
+
+
+def votes_of(sums: DataFrame) -> DataFrame:
+    """(source, rewrite, vote, came): share of the source's voters for it, null where nobody votes, and of its users."""
+    cast = sums.where(F.col("kind") == VOTE).select("source", F.col("target").alias("rewrite"), "a", "b")
+    users = sums.where(F.col("kind") == SAID).select("source", F.col("b").alias("users"))
+    every = cast.groupBy("source").agg(F.sum("a").alias("voters")).join(users, "source")
+    share = F.when(F.col("voters") > 0, F.col("a") / F.col("voters")).alias("vote")
+    return cast.join(every, "source").select("source", "rewrite", share, (F.col("b") / F.col("users")).alias("came"))

@@ -16,12 +16,15 @@ from rewriter.errors import RewriterError
 _SHARES = ("probability", "0..1", "share", "defect probability", "of the log's days")
 
 
-def _set(default: Any, unit: str, why: str, low: float | None = None, inside: bool = False) -> Any:
+def _set(
+    default: Any, unit: str, why: str, low: float | None = None, inside: bool = False, choices: tuple[str, ...] = ()
+) -> Any:
     """A setting from ``low`` (by default 1 for a count, else 0) to 1 for a share; ``inside``: neither bound itself."""
     if low is None:
         low = 1 if isinstance(default, int) else 0
     high = 1 if unit.startswith(_SHARES) else sys.float_info.max
-    return field(default=default, metadata={"unit": unit, "why": why, "low": low, "high": high, "inside": inside})
+    bounds = {"low": low, "high": high, "inside": inside, "choices": choices}
+    return field(default=default, metadata={"unit": unit, "why": why} | bounds)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,24 @@ class Mine:
     prior_strength: float = _set(4.0, "requests", "weight of the domain's mean in a state's success estimate")
     min_states_for_hubs: int = _set(100, "states", "smaller logs are too small to tell a hub", low=0)
     tolerance: float = _set(1e-6, "probability", "pruning of the series at the first attempt")
+    states: str = _set(
+        "interpretation",
+        "'interpretation' or 'wording'",
+        "pool all wordings that NLU reads alike into one target and publish the best of them, or keep each apart",
+        choices=("interpretation", "wording"),
+    )
+    defect_passes: int = _set(3, "passes; 0 = off", "correct defects by how often a wording is left for other words", low=0)
+    min_majority: float = _set(0.5, "share of the users who say it otherwise", "who must mean the rewrite, one vote each")
+    min_user_share: float = _set(0.0, "share of the users who say it", "who must come to be understood as the rewrite is")
+    min_rewrite_success: float = _set(0.5, "probability", "a rewrite that succeeds no more often is none")
+    self_aware: bool = _set(
+        True, "on/off", "correct the counts for the rewrites that were served; off only to measure what it does"
+    )
+    max_driver_edges: int = _set(5_000_000, "transitions", "more are solved in Spark tasks, never collected in one place")
+    edges_per_task: int = _set(500_000, "transitions", "of small components packed into one task")
+    max_component_edges: int = _set(
+        5_000_000, "transitions", "a component with more is broadcast, and its sources are solved in blocks by all tasks"
+    )
     max_source_success: float = _set(0.8, "probability", "a request that succeeds more often than this is left alone")
 
 
@@ -215,7 +236,9 @@ def _fits(value: Any, default: Any) -> bool:
 
 
 def _range_fault(value: Any, metadata: Mapping[str, Any]) -> str:
-    """What is wrong with a value's size, or an empty string; NaN and infinity are out of every range."""
+    """What is wrong with a value's size or choice, or an empty string; NaN and infinity are out of every range."""
+    if isinstance(value, str) and metadata.get("choices") and value not in metadata["choices"]:
+        return "expected " + " or ".join(f"'{choice}'" for choice in metadata["choices"])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     low, high, inside = metadata["low"], metadata["high"], metadata["inside"]

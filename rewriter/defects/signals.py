@@ -33,9 +33,10 @@ def _quick_repeat(view: pa.RecordBatch, settings: Defects) -> Bools:
     repeat = np.zeros(view.num_rows, dtype=bool)
     for neighbour in ("next", "next2"):
         soon = numbers_of(view, f"{neighbour}_gap_s", np.inf) <= settings.quick_repeat_s
-        words = word_similarity(view, f"{neighbour}_text")
-        sounds = sound_similarity(view, f"{neighbour}_text")
-        repeat |= soon & (np.maximum(words, sounds) >= settings.repeat_similarity)
+        # Most turns have no neighbour so soon: only the others' words are compared.
+        near = view.filter(pa.array(soon))
+        alike = np.maximum(word_similarity(near, f"{neighbour}_text"), sound_similarity(near, f"{neighbour}_text"))
+        repeat[soon] |= alike >= settings.repeat_similarity
     return repeat
 
 

@@ -1,22 +1,110 @@
-"""Rows of C, the success that passes through each state: pruned series with a bound, and an exact solve for small chains."""
+"""Rows of C, the success that passes through each state, with a bound; and the best state of each, certified."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from rewriter.markov.chain import Chain
-from rewriter.markov.counts import Floats, Ints, sums
+from rewriter.markov.conditioned import Conditioned, conditioned
+from rewriter.markov.contest import Answers, settled_row, solve_rows
+from rewriter.markov.counts import Floats, Ints
+from rewriter.markov.push import TIE
 
-#: Sources solved together; a block's rows stay in cache while they fill.
-BLOCK = 4096
-#: Series terms after which what still travels is left to the bound.
-MAX_STEPS = 10_000
-#: Relative error of one float64 operation; terms and rows of ordinary length stay far below a thousand operations.
-ROUNDING = 1000 * float(np.finfo(np.float64).eps)
+#: Sources a thread answers before it takes the next block.
+BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The rewrites that m sources may take, k in all.
+
+    Attributes
+    ----------
+    start : (m + 1,) int
+        Those of the s-th source are ``state[start[s]:start[s + 1]]``.
+    state : (k,) int
+        Each source's once, itself not among them, in the order in which equals are preferred.
+    """
+
+    start: Ints
+    state: Ints
+
+
+#: Every other state may be the rewrite.
+EVERY = Listed(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Answers for m sources, and C at the listed rewrites, (k,); none where every state competed."""
+
+    answers: Answers
+    absorbed: Floats
+    C: Floats
+
+
+def _blank(m: int) -> Answers:
+    return Answers(np.zeros(m, np.int8), np.zeros(m, np.int64), *(np.zeros(m) for _ in range(5)))
+
+
+def solve_sources(
+    chain: Conditioned, sources: Ints, listed: Listed = EVERY, tolerance: float = 1.0, threads: int = 1
+) -> Solved:
+    """The best rewrite of each source, certified, a tie, or left open.
+
+    Parameters
+    ----------
+    chain : Conditioned
+    sources : (m,) int
+    listed : Listed
+        What may be the rewrite of each source; by default every other state.
+    tolerance : float
+        Rows go on until no entry is further below the true value, certified or not.
+    threads : int
+        The answers do not depend on it.
+
+    Raises
+    ------
+    ArithmeticError
+        Naming a state whose row of C does not sum to its chance of success.
+    """
+    answers, C = _blank(len(sources)), np.zeros(len(listed.state))
+    places, listed_places = chain.place[sources], chain.place[listed.state]
+    # Neighbours one after the other: what one row reads, the next finds in cache.
+    turn = np.argsort(places, kind="stable")
+
+    def block(low: int) -> None:
+        solve_rows(chain.graph, turn[low : low + BLOCK], places, listed.start, listed_places, tolerance, answers, C)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(block, range(0, len(sources), BLOCK)))
+    has_best = answers.best >= 0
+    answers.best[has_best] = chain.order[answers.best[has_best]]
+    check_rows(chain, sources, answers.total, answers.bound)
+    low = np.maximum(answers.total, chain.lower[sources])
+    high = np.minimum(answers.total + answers.bound, chain.upper[sources])
+    return Solved(answers, (low + high) / 2, C)
+
+
+def check_rows(chain: Conditioned, sources: Ints, total: Floats, bound: Floats) -> None:
+    """Check that rows of C sum to B_S, which the sweeps have bounded without them.
+
+    Raises
+    ------
+    ArithmeticError
+        Naming the first state whose row does not.
+    """
+    wrong = (total > chain.upper[sources] + TIE) | (total + bound < chain.lower[sources] - TIE)
+    if wrong.any():
+        k = int(np.flatnonzero(wrong)[0])
+        state, missing = sources[k], f"missing at most {bound[k]}"
+        expected = f"{chain.lower[state]} to {chain.upper[state]}"
+        raise ArithmeticError(f"row of state {state} sums to {total[k]}, {missing}; expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -37,89 +125,16 @@ class Absorption:
     bound: Floats
 
 
-def _prune(X: sparse.csr_array, tolerance: float) -> tuple[sparse.csr_array, Floats]:
-    """X without entries below the tolerance, and the mass each row lost."""
-    small = X.data < tolerance
-    if not small.any():
-        return X, np.zeros(X.shape[0])
-    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    lost = sums(rows[small], X.data[small], X.shape[0])
-    keep = ~small
-    kept = sparse.csr_array((X.data[keep], (rows[keep], X.indices[keep])), shape=X.shape)
-    return kept, lost
-
-
 def series_rows(chain: Chain, sources: Ints, tolerance: float) -> Absorption:
-    """Rows of C by the Neumann series ``N = I + Q + Q^2 + ...``, pruned.
-
-    Parameters
-    ----------
-    sources : (m,) int
-    tolerance : float
-        Entries of ``X <- X Q`` below it are dropped and counted; a row stops when what still travels is below it.
-
-    Notes
-    -----
-    A mass dropped at state k would have added at most ``mass * C[k, j] <= mass`` to any entry, and so would what still
-    travels: their sum bounds the error of every entry of the row (DESIGN of the chain; Kemeny and Snell 1960, 3.2).
-    """
+    """Whole rows of C for a few sources, each pushed until its bound is at most the tolerance or its work is done."""
     sources = np.asarray(sources, np.int64)
-    blocks = [_series_block(chain, sources[k : k + BLOCK], tolerance) for k in range(0, len(sources), BLOCK)]
-    if not blocks:
-        return Absorption(sources, sparse.csr_array((0, len(chain.states))), np.zeros(0))
-    return Absorption(
-        sources, sparse.csr_array(sparse.vstack([b.C for b in blocks])), np.concatenate([b.bound for b in blocks])
-    )
-
-
-def _series_block(chain: Chain, sources: Ints, tolerance: float) -> Absorption:
-    m, n = len(sources), len(chain.states)
-    X = sparse.csr_array((np.ones(m), (np.arange(m), sources)), shape=(m, n))
-    N, lost = X, np.zeros(m)
-    for _ in range(MAX_STEPS):
-        X, dropped = _prune(sparse.csr_array(X @ chain.Q), tolerance)
-        lost += dropped
-        travelling: Floats = np.asarray(X.sum(axis=1)).ravel()
-        done = travelling < tolerance
-        if done.any():
-            # Finished rows stop here; what they still carry goes to the bound.
-            lost += np.where(done, travelling, 0.0)
-            X = sparse.csr_array(sparse.diags_array(np.where(done, 0.0, 1.0)) @ X)
-            X.eliminate_zeros()
-        if not X.nnz:
-            break
-        N = sparse.csr_array(N + X)
-    else:
-        lost += np.asarray(X.sum(axis=1)).ravel()
-    C = sparse.csr_array(N @ sparse.diags_array(chain.R[:, 0]))
-    C.eliminate_zeros()
-    return Absorption(sources, C, lost + ROUNDING)
-
-
-def exact_rows(chain: Chain, sources: Ints) -> Absorption:
-    """Rows of C by one sparse LU of ``I - Q``; for small chains and for checking the series."""
-    n = len(chain.states)
-    # Row i of N solves (I - Q)^T x = e_i.
-    system = sparse.csr_array(sparse.eye_array(n) - chain.Q)
-    unit = np.zeros((n, len(sources)))
-    unit[sources, np.arange(len(sources))] = 1.0
-    N = splu(system.T.tocsc()).solve(unit).T
-    return Absorption(np.asarray(sources, np.int64), sparse.csr_array(N * chain.R[:, 0]), np.full(len(sources), ROUNDING))
-
-
-def absorption_probabilities(chain: Chain) -> Floats:
-    """B, (n, 2): the chance of ending in success and in failure; zero for trapped and uncounted states.
-
-    Raises
-    ------
-    ArithmeticError
-        If a state's two chances do not sum to 1 although it can leave: the solve has lost mass.
-    """
-    n = len(chain.states)
-    B = np.asarray(splu(sparse.csc_array(sparse.eye_array(n) - chain.Q)).solve(chain.R)).reshape(n, 2)
-    leaves = np.asarray(chain.Q.sum(axis=1)).ravel() + chain.R.sum(axis=1) > 0
-    wrong = leaves & (np.abs(B.sum(axis=1) - 1.0) > 1e-6)
-    wrong[list(chain.trapped)] = False
-    if wrong.any():
-        raise ArithmeticError(f"absorption of state '{chain.states[int(np.flatnonzero(wrong)[0])]}' does not sum to 1")
-    return B
+    success = conditioned(chain)
+    rows = [settled_row(success.graph, int(success.place[source]), tolerance) for source in sources]
+    start = np.cumsum([0, *(len(places) for places, _, _ in rows)])
+    states: NDArray[np.int32] = np.concatenate([success.order[places] for places, _, _ in rows] or [np.zeros(0, np.int32)])
+    values: Floats = np.concatenate([values for _, values, _ in rows] or [np.zeros(0)])
+    C = sparse.csr_array((values, states, start), shape=(len(sources), chain.n_states))
+    bound = np.array([bound for _, _, bound in rows])
+    total: Floats = np.asarray(C.sum(axis=1), np.float64).ravel()
+    check_rows(success, sources, total, bound)
+    return Absorption(sources, C, bound)

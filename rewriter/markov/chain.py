@@ -1,4 +1,4 @@
-"""The absorbing chain of a log's counts, its hubs and its trapped states."""
+"""The absorbing chain of a log's counts, and its trapped states."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import breadth_first_order
 
-from rewriter.markov.counts import Counts, Floats, Ints, sums
-
-#: Transitions a state needs before its spread can be told from chance.
-MIN_HUB_WEIGHT = 30.0
-#: Share of the log's own perplexity from which a state's successors count as "anything at all".
-HUB_SPREAD = 0.5
+from rewriter.markov.compiled import Ints32, compiled
+from rewriter.markov.counts import Counts, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -23,66 +18,75 @@ class Chain:
 
     Attributes
     ----------
-    states : tuple of n texts
     Q : (n, n) sparse
         Transient to transient.
     R : (n, 2)
         Transient to success and failure. Rows of Q and R together sum to 1, or to 0 for a state without any count.
-    trapped : tuple of int
+    trapped : (t,) int
         States with no way to an absorbing state. Their rows are zero and the weight that led into them is left out of
         its source's total: it says nothing about how that source ends.
     """
 
-    states: tuple[str, ...]
     Q: sparse.csr_array
     R: Floats
-    trapped: tuple[int, ...]
+    trapped: Ints
+
+    @property
+    def n_states(self) -> int:
+        """How many transient states there are, n."""
+        return len(self.R)
+
+
+@compiled
+def _walk_back(start: Ints, source: Ints32, reached: NDArray[np.bool_]) -> None:
+    """Mark every state with a path to a marked one; row j of (start, source) holds the states with an edge to j."""
+    waiting = np.flatnonzero(reached).astype(np.int32)
+    stack = np.empty(len(reached), np.int32)
+    stack[: len(waiting)] = waiting
+    n = len(waiting)
+    while n:
+        n -= 1
+        state = stack[n]
+        for edge in range(start[state], start[state + 1]):
+            before = source[edge]
+            if not reached[before]:
+                reached[before] = True
+                stack[n] = before
+                n += 1
+
+
+def reaching(Q: sparse.csr_array, goal: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which states have a path in Q to one of the goal's, the goal among them, (n,) bool."""
+    reached = goal.copy()
+    back = Q.tocsc()
+    _walk_back(back.indptr.astype(np.int64), back.indices.astype(np.int32, copy=False), reached)
+    return reached
+
+
+def _matrix(counts: Counts, weight: Floats) -> sparse.csr_array:
+    """The edges' weights as a sparse matrix that shares the weight's memory."""
+    n = counts.n_states
+    start = np.zeros(n + 1, np.int32 if len(weight) < 2**31 else np.int64)
+    np.cumsum(np.bincount(counts.source, minlength=n), out=start[1:])
+    return sparse.csr_array((weight, counts.target.astype(start.dtype), start), shape=(n, n))
 
 
 def trapped_states(counts: Counts) -> Ints:
     """State numbers from which no path leads to success or failure, found by walking the edges backwards."""
-    n = len(counts.states)
-    ends = np.flatnonzero(counts.success + counts.failure > 0)
-    # A super-state n stands for both absorbing states; from it, reversed edges lead to all states that can reach one.
-    rows = np.concatenate([counts.target, np.full(len(ends), n)])
-    columns = np.concatenate([counts.source, ends])
-    reverse = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1))
-    reached = breadth_first_order(reverse, n, return_predecessors=False)
-    free = np.zeros(n + 1, bool)
-    free[reached] = True
-    return np.flatnonzero(~free[:n])
+    return np.flatnonzero(~reaching(_matrix(counts, counts.weight), counts.success + counts.failure > 0))
 
 
 def chain_of(counts: Counts) -> Chain:
     """The chain whose probabilities are the counts' shares; trapped states are named and cut out."""
-    n = len(counts.states)
     trapped = trapped_states(counts)
-    cut = np.zeros(n, bool)
-    cut[trapped] = True
-    free = without_states(counts, cut)
+    free = counts
+    if len(trapped):
+        cut = np.zeros(counts.n_states, bool)
+        cut[trapped] = True
+        free = without_states(counts, cut)
     safe = np.where(free.total > 0, free.total, 1.0)
-    Q = sparse.csr_array((free.weight / safe[free.source], (free.source, free.target)), shape=(n, n))
     R = np.column_stack([free.success / safe, free.failure / safe])
-    return Chain(counts.states, Q, R, tuple(int(t) for t in trapped))
-
-
-def hubs(counts: Counts, min_states: int) -> NDArray[np.bool_]:
-    """Which states lead anywhere: their successors are nearly as spread as those of the whole log, (n,) bool.
-
-    Spread is perplexity, exp of the Shannon entropy of the successor weights. A state is compared with the perplexity that
-    as many draws from the log's own successors would show at most, ``min(weight, perplexity of the log)``. A log of fewer
-    than ``min_states`` states has no hubs: it is too small to tell.
-    """
-    n = len(counts.states)
-    if n < min_states or not len(counts.weight):
-        return np.zeros(n, bool)
-    out = counts.outgoing
-    p = counts.weight / out[counts.source]
-    entropy = sums(counts.source, -p * np.log(p), n)
-    into = sums(counts.target, counts.weight, n) / counts.weight.sum()
-    log_perplexity = float(np.exp(-np.sum(into[into > 0] * np.log(into[into > 0]))))
-    found: NDArray[np.bool_] = (out >= MIN_HUB_WEIGHT) & (np.exp(entropy) >= HUB_SPREAD * np.minimum(out, log_perplexity))
-    return found
+    return Chain(_matrix(free, free.weight / safe[free.source]), R, trapped)
 
 
 def without_states(counts: Counts, cut: NDArray[np.bool_]) -> Counts:

@@ -1,4 +1,4 @@
-"""Weighted counts of a log: what the chain is made of."""
+"""Weighted counts of a log: what the chain is made of. States are numbers; their texts stay with the caller."""
 
 from __future__ import annotations
 
@@ -19,21 +19,18 @@ def sums(number: Ints, weight: Floats, n: int) -> Floats:
 
 @dataclass(frozen=True)
 class Counts:
-    """Weighted counts of one locale's log; n states, e transitions.
+    """Weighted counts; n states numbered 0..n-1, e transitions.
 
     Attributes
     ----------
-    states : tuple of n texts
-        Normalised requests, sorted.
     source, target : (e,) int
-        State numbers of each transition, each ordered pair at most once, never equal.
+        Each ordered pair at most once, never equal; sorted by source, then target.
     weight : (e,) float
-        Rephrase weight of each transition.
+        Rephrase weight of each transition, above zero.
     success, failure : (n,) float
         Weight that leaves each state to S and to F at once.
     """
 
-    states: tuple[str, ...]
     source: Ints
     target: Ints
     weight: Floats
@@ -41,9 +38,14 @@ class Counts:
     failure: Floats
 
     @property
+    def n_states(self) -> int:
+        """How many states there are, n."""
+        return len(self.success)
+
+    @property
     def outgoing(self) -> Floats:
         """Weight each state sends to other states, (n,)."""
-        return sums(self.source, self.weight, len(self.states))
+        return sums(self.source, self.weight, self.n_states)
 
     @property
     def total(self) -> Floats:
@@ -51,24 +53,24 @@ class Counts:
         return self.outgoing + self.success + self.failure
 
 
-def counts_of(transitions: Iterable[tuple[str, str, float]], outcomes: Iterable[tuple[str, float, float]]) -> Counts:
-    """Counts from (source, target, weight) and (state, success, failure) rows; repeated rows add up, self-loops collapse.
+def counts_of(
+    transitions: Iterable[tuple[str, str, float]], outcomes: Iterable[tuple[str, float, float]]
+) -> tuple[Counts, tuple[str, ...]]:
+    """Counts and state names (sorted) of (source, target, weight) and (state, success, failure) rows; repeated rows add up.
 
-    >>> counts = counts_of([("a", "b", 2.0), ("b", "b", 9.0)], [("b", 3.0, 1.0)])
-    >>> counts.states, counts.weight.tolist(), counts.success.tolist()
+    >>> counts, names = counts_of([("a", "b", 2.0), ("b", "b", 9.0)], [("b", 3.0, 1.0)])
+    >>> names, counts.weight.tolist(), counts.success.tolist()
     (('a', 'b'), [2.0], [0.0, 3.0])
     """
     edges, ends = list(transitions), list(outcomes)
-    states = tuple(sorted({s for edge in edges for s in edge[:2]} | {state for state, _, _ in ends}))
-    number = {state: k for k, state in enumerate(states)}
-    success, failure = np.zeros(len(states)), np.zeros(len(states))
-    for state, s, f in ends:
-        success[number[state]] += s
-        failure[number[state]] += f
+    names = tuple(sorted({s for edge in edges for s in edge[:2]} | {state for state, _, _ in ends}))
+    number = {state: k for k, state in enumerate(names)}
+    state = np.array([number[name] for name, _, _ in ends], np.int64)
+    success, failure = (sums(state, np.array([end[k] for end in ends], np.float64), len(names)) for k in (1, 2))
     source, target, weight = merge_edges(
-        [number[a] for a, _, _ in edges], [number[b] for _, b, _ in edges], [w for _, _, w in edges], len(states)
+        [number[a] for a, _, _ in edges], [number[b] for _, b, _ in edges], [w for _, _, w in edges], len(names)
     )
-    return Counts(states, source, target, weight, success, failure)
+    return Counts(source, target, weight, success, failure), names
 
 
 def merge_edges(
@@ -77,5 +79,5 @@ def merge_edges(
     """Edges sorted by source then target, parallel ones added up, self-loops and zero weights dropped; n states."""
     i, j, w = np.asarray(source, np.int64), np.asarray(target, np.int64), np.asarray(weight, np.float64)
     keep = (i != j) & (w > 0)
-    key, inverse = np.unique(i[keep] * n + j[keep], return_inverse=True)
+    key, inverse = np.unique(i[keep] * max(n, 1) + j[keep], return_inverse=True)
     return (key // max(n, 1)).astype(np.int64), (key % max(n, 1)).astype(np.int64), sums(inverse, w[keep], len(key))

@@ -12,7 +12,7 @@ from rewriter.markov.chain import Chain
 class Way:
     """States from source to rewrite, and the chance of walking exactly so and then succeeding."""
 
-    states: tuple[str, ...]
+    states: tuple[int, ...]
     probability: float
 
 
@@ -26,7 +26,7 @@ def strongest_ways(chain: Chain, source: int, rewrite: int, most: int = 5, longe
     while heap and len(found) < most:
         negative, way = heapq.heappop(heap)
         if way[-1] == rewrite and len(way) > 1:
-            found.append(Way(tuple(chain.states[s] for s in way), -negative))
+            found.append(Way(way, -negative))
             continue
         if len(way) > longest:
             continue

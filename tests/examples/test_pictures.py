@@ -104,6 +104,8 @@ def test_the_chain_is_counted_as_spark_counts_it(spark, tmp_path):
     from picture_facts import counts_of_visits, visits_of
 
     from jobs import mine_rewrites, rephrase_counts
+    from rewriter.markov.states import state_number
+    from rewriter.markov.visits import UNIT
     from rewriter.settings import Mine, Settings
     from rewriter.text import normalise
 
@@ -117,22 +119,26 @@ def test_the_chain_is_counted_as_spark_counts_it(spark, tmp_path):
     (tmp_path / "warehouse/models/rephrase/decision.json").write_text(json.dumps({"threshold": 0.4}))
     words = log.drop(columns=["defect", "rephrase_turn_id", "probability"])
     turns = words.assign(state=log["utterance"].map(normalise), response_status="ok", barge_in=False)
-    counts = counts_of_visits(visits_of(replace(empty_demo(), folder=tmp_path, settings=settings, log=turns)))
+    counts, names = counts_of_visits(visits_of(replace(empty_demo(), folder=tmp_path, settings=settings, log=turns)))
 
     day = log["at"].dt.strftime("%Y-%m-%d")
-    heard = words.assign(day=day)
-    empty = "cast(null as string) domain, cast(null as string) intent"
+    nothing = ("domain", "intent", "response_status", "feedback", "asr_confidence", "nlu_confidence", "barge_in")
+    empty = [f"cast(null as string) {name}" for name in nothing]
     rewrite = "cast(null as struct<served: string, arm: string>) rewrite"
-    frame = spark.createDataFrame(heard).selectExpr("*", *empty.split(", "), rewrite)
+    frame = spark.createDataFrame(words.assign(day=day)).selectExpr("*", "0 turn_index", *empty, rewrite)
     links = mine_rewrites.rephrase_links(spark.createDataFrame(log[["turn_id", "rephrase_turn_id", "probability"]]), 0.4)
-    visits = rephrase_counts.visits_of(frame, spark.createDataFrame(log[["turn_id", "defect"]]), links, settings.mine)
-    moved = {(r.source, r.target): r.weight for r in rephrase_counts.transition_counts(visits).collect()}
-    ended = {r.state: (r.success, r.failure) for r in rephrase_counts.state_counts(visits).collect()}
+    defects = spark.createDataFrame(log[["turn_id", "defect"]])
+    evidence = rephrase_counts.Evidence(frame, defects, links, "m", tuple(sorted(set(day))), False)
+    summed = rephrase_counts.summed(rephrase_counts.tallies(evidence, settings), len(evidence.days))
+    edges = rephrase_counts.transition_counts(summed).collect()
+    moved = {(r.source, r.target): r.weight / UNIT for r in edges}
+    ended = {r.state: (r.success / UNIT, r.failure / UNIT) for r in rephrase_counts.state_counts(summed).collect()}
 
-    edges = zip(counts.source.tolist(), counts.target.tolist(), counts.weight.tolist(), strict=True)
-    assert {(counts.states[i], counts.states[j]): w for i, j, w in edges} == pytest.approx(moved, abs=1e-4)
+    number = [state_number("en-US", name) for name in names]
+    found = zip(counts.source.tolist(), counts.target.tolist(), counts.weight.tolist(), strict=True)
+    assert {(number[i], number[j]): w for i, j, w in found} == pytest.approx(moved, abs=1e-4)
     assert len(moved) == 12
-    for k, state in enumerate(counts.states):
+    for k, state in enumerate(number):
         assert (counts.success[k], counts.failure[k]) == pytest.approx(ended[state], abs=1e-4)
 
 

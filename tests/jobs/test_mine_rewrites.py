@@ -13,10 +13,12 @@ import pytest
 
 from jobs import mine_rewrites
 from jobs.explain import example_lines
-from jobs.rephrase_counts import adjacent_links, link_support, visits_of
+from jobs.rephrase_counts import Evidence, counting_of, pair_support, state_counts, summed, tallies, user_turns
 from jobs.rephrase_threshold import rephrase_threshold
-from jobs.storage import read_arrow, read_table
+from jobs.storage import read_arrow
 from rewriter.errors import RewriterError
+from rewriter.markov.states import state_number
+from rewriter.markov.visits import NO_SHIFTS
 from rewriter.settings import Mine, Settings
 from schemas.tables import REWRITE_PAIRS, TURNS
 
@@ -33,6 +35,22 @@ def log(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
+def evidence_of(path: Path, rows: list[dict[str, Any]]) -> Evidence:
+    return mine_rewrites.read_evidence(log(path, rows), None, None, None, Settings())
+
+
+def supported(evidence: Evidence) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """Users, sessions and days of each pair of state numbers."""
+    counting = counting_of(evidence, Settings())
+    parts = tallies(user_turns(evidence, counting), counting, NO_SHIFTS)
+    rows = pair_support(summed(parts, len(evidence.days)), len(evidence.days)).collect()
+    return {(r["source"], r["rewrite"]): (r["users"], r["sessions"], r["days"]) for r in rows}
+
+
+def pair(source: str, rewrite: str) -> tuple[int, int]:
+    return state_number("en-US", source), state_number("en-US", rewrite)
+
+
 def test_sessions_of_two_users_with_one_name_stay_apart(spark, tmp_path: Path):
     rows = [
         turn("a0", "anna", 0, "play beet it"),
@@ -40,21 +58,37 @@ def test_sessions_of_two_users_with_one_name_stay_apart(spark, tmp_path: Path):
         turn("a1", "anna", 5, "play beat it"),
         turn("b1", "ben", 6, "play beat it"),
     ]
-    turns = read_table(spark, log(tmp_path / "t.parquet", rows), TURNS)
-    links = adjacent_links(turns, 45.0)
-    assert sorted((r[0], r[1]) for r in links.collect()) == [("a0", "a1"), ("b0", "b1")]
-    no_defects = spark.createDataFrame([], "turn_id string, defect float")
-    visits = visits_of(turns, no_defects, links, Mine())
-    assert [(r["users"], r["sessions"]) for r in link_support(visits).collect()] == [(2, 2)]
-    only_anna = visits.where("user_id = 'anna'")
-    lines = example_lines(only_anna, turns, "play beet it", "play beat it", "en-US")
-    assert [line.split("'")[1] for line in lines[1:]] == ["play beet it", "play beat it"]
+    evidence = evidence_of(tmp_path / "t.parquet", rows)
+    assert supported(evidence) == {pair("play beet it", "play beat it"): (2, 2, 1)}
+    lines = example_lines(evidence, Settings(), "play beet it", "play beat it", "en-US")
+    said = ["play beet it", "play beat it"]
+    assert [line.split("'")[1] for line in lines if "'" in line] == said + said
+    assert lines[0] == lines[3] == "  session s"
 
 
 def test_turns_of_one_instant_follow_each_other_by_their_index(spark, tmp_path: Path):
     rows = [turn("z", "u", 0, "play beet it", turn_index=0), turn("a", "u", 0, "play beat it", turn_index=1)]
-    links = adjacent_links(read_table(spark, log(tmp_path / "t.parquet", rows), TURNS), 45.0)
-    assert [(r[0], r[1]) for r in links.collect()] == [("z", "a")]
+    assert set(supported(evidence_of(tmp_path / "t.parquet", rows))) == {pair("play beet it", "play beat it")}
+
+
+SAID = [(0, "play feet it"), (9, "play beat it"), (90, "play beet it"), (99, "play bead it")]
+
+
+def test_a_log_without_sessions_is_cut_where_users_pause(spark, tmp_path: Path):
+    rows = [turn(f"t{k}", "u", at, text) for k, (at, text) in enumerate(SAID)]
+    alone = {"session_id": None, "response_status": "fallback"}
+    found = supported(evidence_of(tmp_path / "t.parquet", [row | alone for row in rows]))
+    assert set(found) == {pair("play feet it", "play beat it"), pair("play beet it", "play bead it")}
+
+
+def test_an_older_turn_weighs_half_at_each_half_life(spark, tmp_path: Path):
+    rows = [turn("t0", "u", 0, "play it"), turn("t1", "v", 3 * 86_400, "play it")]
+    evidence = evidence_of(tmp_path / "t.parquet", rows)
+    settings = Settings(mine=Mine(half_life_days=1.5))
+    counting = counting_of(evidence, settings)
+    parts = tallies(user_turns(evidence, counting), counting, NO_SHIFTS)
+    (ended,) = state_counts(summed(parts, 2)).collect()
+    assert ended["success"] + ended["failure"] == pytest.approx(1_250_000, abs=2)
 
 
 def test_a_log_without_words_gives_no_pairs(spark, tmp_path: Path):
