@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: help setup java airflow demo pictures test test-all lint format bench bench-chain clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.done java  ## environment with everything the jobs, the service and the tests need
 
@@ -56,6 +56,7 @@ format: setup  ## let ruff write the code its way
 	@$(BIN)/ruff check --fix .
 
 bench: setup bench-chain  ## benchmarks, results as JSON beside the commands that made them
+	@$(BIN)/pip install -qq --no-compile -e '.[bench]'
 	@for f in $(filter-out benchmarks/chain/run.py,$(wildcard benchmarks/*/run.py)); do \
 		$(BIN)/python -m $$(echo $${f%.py} | tr / .) || exit 1; done
 

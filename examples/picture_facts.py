@@ -1,7 +1,7 @@
 """What the pictures show, found in the demo's own output: a session, its pair, its chain, a later request, the effect.
 
-Everything is chosen by a rule, so the same demo gives the same pictures. The chain is counted here with pandas by the
-formulas of `rewriter/markov/visits.py`, for the demo's log, in which nothing was rewritten yet.
+Everything is chosen by a rule, so the same demo gives the same pictures. The log is counted and its chain solved by the
+very code that mined the pairs.
 """
 
 from __future__ import annotations
@@ -13,23 +13,33 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.sql import functions as F
+from scipy import sparse
 
+from jobs.counted_log import CountedLog, counted_log
+from jobs.mine_rewrites import read_evidence
+from jobs.rephrase_counts import Evidence, counting_of, user_turns
+from jobs.scratch import scratch_beside
 from jobs.storage import read_arrow
 from rewriter.errors import RewriterError
 from rewriter.markov.absorption import series_rows
-from rewriter.markov.chain import Chain, chain_of, without_states
-from rewriter.markov.counts import Counts, counts_of, sums
-from rewriter.markov.hubs import entropy_of, is_hub
+from rewriter.markov.chain import Chain, chain_of
+from rewriter.markov.counts import Counts, Floats, Ints, merge_edges, sums
+from rewriter.markov.states import state_number
+from rewriter.markov.support import UNDERSTOOD
+from rewriter.markov.visits import UNIT, Flags
 from rewriter.parquet import parquet_files
 from rewriter.settings import Settings, settings_of
 from rewriter.text import normalise
 from schemas.tables import REWRITE_PAIRS
 
-_UNIT = 1e6
 _TOLERANCE = 1e-9
-#: Successors that get a box of their own in the chain; the rest share one.
-SHOWN = 5
+#: How far the share found may be from the published one, which was solved to 1e-6.
+_SAME_SHARE = 1e-4
+#: Wordings, and ways to success, that get a box of their own in the chain; the rest share one.
+SHOWN, ENDS = 5, 4
 _WORDS = ["turn_id", "user_id", "session_id", "at", "locale", "utterance", "response", "response_status", "barge_in"]
 
 
@@ -46,6 +56,43 @@ class Demo:
 
 
 @dataclass(frozen=True)
+class Mined:
+    """The log as it was counted for mining; n states by place.
+
+    Attributes
+    ----------
+    number : (n,) int
+        Sorted state numbers.
+    texts : n texts
+        Of a wording its words, of a reading its best wording.
+    is_reading : (n,) bool
+    counts : Counts
+        Without the ways through hubs.
+    meaning : dict
+        Number of the usual reading of each wording that has one.
+    steps : frame
+        A row a turn: ``turn_id``, ``wording``, ``defect``, and of its rephrase ``rephrase_turn_id``, ``said`` and ``meant``
+        (its wording and reading; zero without).
+    """
+
+    number: Ints
+    texts: tuple[str, ...]
+    is_reading: Flags
+    counts: Counts
+    meaning: dict[int, int]
+    steps: pd.DataFrame
+
+    def place(self, number: int) -> int:
+        """Place of a state."""
+        return int(np.searchsorted(self.number, number))
+
+    def target(self, pair: pd.Series) -> int:
+        """Number of the state that the pair's rewrite stands for: what its words are read as, or the words themselves."""
+        words = state_number(pair["locale"], pair["rewrite"])
+        return self.meaning.get(words, words)
+
+
+@dataclass(frozen=True)
 class Story:
     """One pair, a session it was mined from (failed turn, rephrase), and a live request that it repaired."""
 
@@ -56,30 +103,62 @@ class Story:
 
 
 @dataclass(frozen=True)
-class Successor:
-    """A state after the source: chance to step there at once, to succeed and fail there last, and to succeed if there."""
+class Said:
+    """What users say after the source; shares are of all users of the source.
+
+    Attributes
+    ----------
+    text : the words, empty for several states added up
+    step : chance that it directly follows the source
+    failing : share that ends in failure with these words last
+    leads : share that goes on from here to success by each of the chain's ends, the other ends last
+    """
 
     text: str
     step: float
-    passing: float
     failing: float
-    at_once: float
+    leads: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class End:
+    """A state that success passes through last: what was understood, or words that nothing is known to be read as."""
+
+    text: str
+    is_reading: bool
+    C: float
 
 
 @dataclass(frozen=True)
 class Solved:
-    """One solved row of the chain: the source itself, its strongest successors, and the others added up."""
+    """One solved row of the chain.
 
-    source: Successor
-    successors: tuple[Successor, ...]
-    others: Successor
+    Attributes
+    ----------
+    source : its words
+    at_once : Said
+        Users who say nothing else.
+    said : what they say next, most visited first
+    others : Said
+        All other wordings added up, ``n_others``.
+    ends : the chosen rewrite, then the others by C
+    other_ends : End
+        All others added up, ``n_other_ends``.
+    """
+
+    source: str
+    at_once: Said
+    said: tuple[Said, ...]
+    others: Said
     n_others: int
-    chosen: str
+    ends: tuple[End, ...]
+    other_ends: End
+    n_other_ends: int
 
     @property
     def success(self) -> float:
         """The chance of ending in success from the source, B_iS."""
-        return self.source.passing + self.others.passing + sum(s.passing for s in self.successors)
+        return self.other_ends.C + sum(end.C for end in self.ends)
 
 
 def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -118,46 +197,67 @@ def read_demo(folder: Path) -> Demo:
     )
 
 
-def visits_of(demo: Demo) -> pd.DataFrame:
-    """One row a turn of the log: state, defect, detected rephrase (``target``, ``weight``) and capped ``scale``."""
-    mine, models = demo.settings.mine, demo.folder / "warehouse/models"
-    decision = json.loads((models / "rephrase/decision.json").read_text("utf-8"))
-    threshold = mine.min_rephrase_probability or float(decision["threshold"])
-    tables = demo.folder / "warehouse/tables"
-    defects = _frame(tables / "defects", ["turn_id", "defect"])
-    links = _frame(tables / "rephrases", ["turn_id", "rephrase_turn_id", "probability"]).dropna()
-    links = links[links["probability"] >= threshold].rename(columns={"probability": "weight"})
-    target = demo.log[["turn_id", "state"]].set_axis(["rephrase_turn_id", "target"], axis=1)
-    heard = demo.log[demo.log["state"] != ""]
-    visits = heard.merge(defects, "left", "turn_id").merge(links.merge(target, on="rephrase_turn_id"), "left", "turn_id")
-    visits["weight"] = visits["weight"].fillna(0.0).astype(float)
-    visits["defect"] = visits["defect"].fillna(0.0).astype(float)
-    day = visits["at"].dt.normalize()
-    age = (day.max() - day).dt.days
-    decay = 0.5 ** (age / mine.half_life_days) if mine.half_life_days > 0 else pd.Series(1.0, visits.index)
-    given = decay * (1.0 - visits["weight"].where(visits["target"] == visits["state"], 0.0))
-    own = (given * _UNIT).round().groupby([visits["locale"], visits["user_id"], visits["state"]]).transform("sum") / _UNIT
-    visits["scale"] = decay * np.minimum(1.0, mine.user_cap / np.maximum(own, 1e-9))
-    return visits
+def _column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
+    return np.asarray(table.column(name).to_numpy())
 
 
-def counts_of_visits(visits: pd.DataFrame) -> tuple[Counts, tuple[str, ...]]:
-    """The chain's counts of one locale, and the names of its states."""
-    moved = visits[visits["target"].notna() & (visits["target"] != visits["state"])]
-    weight = (moved["scale"] * moved["weight"] * _UNIT).round() / _UNIT
-    stay = visits["scale"] * (1.0 - visits["weight"])
-    success = (stay * (1.0 - visits["defect"]) * _UNIT).round() / _UNIT
-    failure = (stay * visits["defect"] * _UNIT).round() / _UNIT
-    return counts_of(
-        zip(moved["state"], moved["target"], weight, strict=True), zip(visits["state"], success, failure, strict=True)
+def counts_of_log(log: CountedLog, number: Ints) -> Counts:
+    """The counts that mining solved, of states by their place in the sorted numbers."""
+    edges, ends, n = log.edges.toArrow(), log.ends.toArrow(), len(number)
+    source, target, state = (
+        np.searchsorted(number, _column(table, name)).astype(np.int64)
+        for table, name in ((edges, "source"), (edges, "target"), (ends, "state"))
+    )
+    success, failure = (sums(state, _column(ends, name) / UNIT, n) for name in ("success", "failure"))
+    return Counts(*merge_edges(source, target, _column(edges, "weight") / UNIT, n), success, failure)
+
+
+def steps_of(evidence: Evidence, settings: Settings) -> pd.DataFrame:
+    """The ``steps`` of `Mined`: each turn with words, as the chain sees it."""
+    counting = counting_of(evidence, settings)
+    visits = counting.visits(user_turns(evidence, counting).toArrow())
+    number, turn_id = np.append(visits.states.number, 0), visits.turns.column("turn_id").to_pandas()
+    follows, then = visits.rephrase >= 0, visits.rephrase
+    return pd.DataFrame(
+        {
+            "turn_id": turn_id,
+            "wording": number[visits.state],
+            "defect": visits.defect,
+            "rephrase_turn_id": turn_id.iloc[then].where(follows, None).to_numpy(),
+            "said": number[visits.to],
+            "meant": np.where(follows, number[visits.reading[then]], 0),
+        }
     )
 
 
-def choose_story(demo: Demo, visits: pd.DataFrame) -> Story:
+def mined_of(evidence: Evidence, settings: Settings, scratch_for: Path) -> Mined:
+    """A log counted as for mining; the scratch folder lies beside the path."""
+    with scratch_beside(scratch_for) as scratch:
+        log = counted_log(evidence, settings, scratch)
+        preferred = log.forms.select("state", F.col("forms")[0]["text"].alias("preferred"))
+        named = log.names.join(preferred, "state", "left").withColumn("text", F.coalesce("preferred", "text"))
+        names, usual = named.toArrow().sort_by("state"), log.usual.select("state", "reading").toArrow()
+        number = _column(names, "state")
+        meaning = dict(zip(_column(usual, "state").tolist(), _column(usual, "reading").tolist(), strict=True))
+        texts, is_reading = tuple(names.column("text").to_pylist()), np.asarray(names.column("is_reading"))
+        return Mined(number, texts, is_reading, counts_of_log(log, number), meaning, steps_of(evidence, settings))
+
+
+def read_mined(demo: Demo) -> Mined:
+    """The demo's log, counted again from the tables that its pairs were mined from."""
+    warehouse = demo.folder / "warehouse"
+    defects, rephrases = (warehouse / "tables" / name for name in ("defects", "rephrases"))
+    model, turns = warehouse / "models/rephrase", demo.folder / "log/turns"
+    evidence = read_evidence(turns, defects, rephrases, model, demo.settings)
+    return mined_of(evidence, demo.settings, warehouse / "pictures")
+
+
+def choose_story(demo: Demo, mined: Mined) -> Story:
     """The mined pair with the most users that also repaired a live request; ties go to the first in the alphabet.
 
-    The session is the shortest in which the rewrite directly follows the failed source, the user's interruption preferred;
-    the live request is the first repaired one of somebody else.
+    In the session the failed source is directly followed by a turn that was read as the rewrite is; one in the rewrite's own
+    words is preferred, then the shortest, then one that the user interrupted. The live request is the first repaired one of
+    somebody else.
 
     Raises
     ------
@@ -168,7 +268,7 @@ def choose_story(demo: Demo, visits: pd.DataFrame) -> Story:
     active = demo.pairs[demo.pairs["status"] == "active"]
     for _, pair in active.sort_values(["support_users", "source"], ascending=[False, True]).iterrows():
         repaired = won[(won["state"] == pair["source"]) & (won["served"] == pair["rewrite"])].sort_values("turn_id")
-        told = _sessions(visits, pair)
+        told = sessions_of(demo.log, mined, pair)
         if len(repaired) and len(told):
             failed = told.iloc[0]
             rephrase = demo.log.set_index("turn_id", drop=False).loc[failed["rephrase_turn_id"]]
@@ -178,18 +278,22 @@ def choose_story(demo: Demo, visits: pd.DataFrame) -> Story:
     raise RewriterError(f"no mined pair repaired a live request in {demo.folder}: there is no story to draw")
 
 
-def _sessions(visits: pd.DataFrame, pair: pd.Series) -> pd.DataFrame:
-    """Failed turns of the pair's source that its rewrite directly follows, the clearest sessions first."""
-    turns = visits.groupby("session_id")["turn_id"].transform("size")
-    direct = (visits["state"] == pair["source"]) & (visits["target"] == pair["rewrite"]) & (visits["defect"] >= 0.5)
-    found = visits[direct].assign(turns=turns, patient=~visits["barge_in"].fillna(False).astype(bool))
-    succeeded = set(visits.loc[visits["response_status"] == "ok", "turn_id"])
-    found = found[found["rephrase_turn_id"].isin(succeeded)]
-    clearest: pd.DataFrame = found.sort_values(["turns", "patient", "at", "turn_id"])
+def sessions_of(log: pd.DataFrame, mined: Mined, pair: pd.Series) -> pd.DataFrame:
+    """Failed turns of the pair's source, directly followed by one that was read as the rewrite; the clearest first."""
+    source, words = (state_number(pair["locale"], pair[side]) for side in ("source", "rewrite"))
+    steps, target = mined.steps, mined.target(pair)
+    followed = steps["rephrase_turn_id"].isin(set(log.loc[log["response_status"] == "ok", "turn_id"]))
+    is_meant = (steps["meant"] == target) | (steps["said"] == target)
+    direct = (steps["wording"] == source) & (steps["defect"] >= UNDERSTOOD) & followed & is_meant
+    found = steps[direct].merge(log, on="turn_id")
+    turns = found["session_id"].map(log["session_id"].value_counts())
+    patient = ~found["barge_in"].fillna(False).astype(bool)
+    found = found.assign(turns=turns, patient=patient, other_words=found["said"] != words)
+    clearest: pd.DataFrame = found.sort_values(["other_words", "turns", "patient", "at", "turn_id"])
     return clearest
 
 
-def solve(demo: Demo, visits: pd.DataFrame, pair: pd.Series) -> Solved:
+def solve(mined: Mined, pair: pd.Series) -> Solved:
     """The solved row of the chain of the pair's source.
 
     Raises
@@ -197,44 +301,50 @@ def solve(demo: Demo, visits: pd.DataFrame, pair: pd.Series) -> Solved:
     RewriterError
         If the share found here is not the one the pair was published with: the tables are not of one run.
     """
-    counts, names = counts_of_visits(visits[visits["locale"] == pair["locale"]])
-    chain = chain_of(without_states(counts, _hubs(counts, demo.settings.mine.min_states_for_hubs)))
-    source = names.index(pair["source"])
+    chain = chain_of(mined.counts)
+    source, chosen = mined.place(state_number(pair["locale"], pair["source"])), mined.place(mined.target(pair))
     passing = _row(chain, source)
-    failing = _row(replace(chain, R=chain.R[:, ::-1]), source)
-    rewrite = names.index(pair["rewrite"])
-    share = passing[rewrite] / passing.sum()
-    if abs(share - pair["share"]) > 1e-3:
+    share = passing[chosen] / passing.sum()
+    if abs(share - pair["share"]) > _SAME_SHARE:
         raise RewriterError(
             f"share of '{pair['rewrite']}' is {share:.4f} by the tables but {pair['share']:.4f} as published"
         )
-    step = chain.Q[[source]].toarray().ravel()
-    # The rewrite comes first; the strongest of the others are those that take the most of the users.
-    order = sorted(range(len(step)), key=lambda j: (j != rewrite, -(passing[j] + failing[j]), names[j]))
-    after = [j for j in order if j != source and passing[j] + failing[j] > 0]
-
-    def successor(j: int) -> Successor:
-        return Successor(names[j], float(step[j]), float(passing[j]), float(failing[j]), float(chain.R[j, 0]))
-
-    rest = after[SHOWN:]
-    stepping, good, bad = (float(a[rest].sum()) for a in (step, passing, failing))
-    others = Successor("", stepping, good, bad, good / max(good + bad, 1e-12))
-    shown = tuple(successor(j) for j in after[:SHOWN])
-    return Solved(successor(source), shown, others, len(rest), str(pair["rewrite"]))
+    failing = _row(replace(chain, R=chain.R[:, ::-1]), source)
+    solved = _flows(mined, chain, (source, chosen), passing, failing)
+    first = replace(solved.ends[0], text=str(pair["rewrite"]))
+    return replace(solved, ends=(first, *solved.ends[1:]))
 
 
-def _hubs(counts: Counts, min_states: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which states of one locale's log lead anywhere."""
-    n, outgoing = counts.n_states, counts.outgoing
-    if n < min_states or not len(counts.weight):
-        return np.zeros(n, bool)
-    incoming = sums(counts.target, counts.weight, n)
-    held = incoming[incoming > 0]
-    whole = entropy_of(held.sum(keepdims=True), (held * np.log(held)).sum(keepdims=True))
-    return is_hub(outgoing, entropy_of(outgoing, sums(counts.source, counts.weight * np.log(counts.weight), n)), whole)
-
-
-def _row(chain: Chain, source: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _row(chain: Chain, source: int) -> Floats:
     C = series_rows(chain, np.array([source]), _TOLERANCE).C
-    row: np.ndarray[Any, np.dtype[np.float64]] = C.toarray().ravel()
+    row: Floats = C.toarray().ravel()
     return row
+
+
+def _flows(mined: Mined, chain: Chain, sides: tuple[int, int], passing: Floats, failing: Floats) -> Solved:
+    """What flows from the source's users through each state, and where it ends."""
+    (source, chosen), texts, ended = sides, mined.texts, chain.R.sum(axis=1)
+    # C = N R for either end, so this is N: how often a user of the source comes by each state.
+    visits = np.divide(passing + failing, ended, out=np.zeros(len(ended)), where=ended > 0)
+    onward = sparse.diags_array(visits) @ chain.Q @ sparse.diags_array(mined.is_reading.astype(float))
+    reached = (onward + sparse.diags_array(np.where(mined.is_reading, 0.0, passing))).tocsr()
+    step = chain.Q[[source]].toarray().ravel()
+    ends = sorted(np.flatnonzero(passing > 0).tolist(), key=lambda j: (j != chosen, -passing[j], texts[j]))
+    wordings = np.flatnonzero((visits > 0) & ~mined.is_reading).tolist()
+    said = sorted((k for k in wordings if k != source), key=lambda k: (-visits[k], texts[k]))
+
+    def of(states: list[int], text: str, chance: float) -> Said:
+        leads = np.asarray(reached[states].sum(axis=0)).ravel()
+        shown = leads[ends[:ENDS]].tolist()
+        return Said(text, chance, float(failing[states].sum()), (*shown, float(leads.sum() - sum(shown))))
+
+    return Solved(
+        texts[source],
+        of([source], "", float(ended[source] + step[mined.is_reading].sum())),
+        tuple(of([k], texts[k], float(step[k])) for k in said[:SHOWN]),
+        of(said[SHOWN:], "", float(step[said[SHOWN:]].sum())),
+        len(said[SHOWN:]),
+        tuple(End(texts[j], bool(mined.is_reading[j]), float(passing[j])) for j in ends[:ENDS]),
+        End("", True, float(passing[ends[ENDS:]].sum())),
+        len(ends[ENDS:]),
+    )

@@ -21,7 +21,7 @@ def _drawn(story: Story, bottom: float) -> tuple[Canvas, float]:
     canvas = Canvas(
         bottom + 42,
         "A failed request becomes a rewrite that repairs later requests",
-        f"'{pair['source']}' failed, its user said '{pair['rewrite']}'; the mined pair later repaired a live request.",
+        f"'{pair['source']}' failed, its user said '{story.rephrase['utterance']}'; the pair later repaired a live request.",
     )
     heading(canvas, "A failed request repairs itself", f"“{pair['source']}” in the demo's simulated log")
     who = "another user" if story.repaired["user_id"] != story.failed["user_id"] else "the same user"

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from picture_chain import chain_picture
 from picture_effect import effect_picture
-from picture_facts import choose_story, read_demo, solve, visits_of
+from picture_facts import choose_story, read_demo, read_mined, solve
 from picture_story import story_picture
 
 from jobs.command import Parser, run_main
@@ -25,11 +25,11 @@ def draw(demo_folder: Path) -> dict[str, str]:
         If the demo has not run to its end, or repaired no request with a mined pair.
     """
     demo = read_demo(demo_folder)
-    visits = visits_of(demo)
-    story = choose_story(demo, visits)
+    mined = read_mined(demo)
+    story = choose_story(demo, mined)
     return {
         "story.svg": story_picture(story),
-        "chain.svg": chain_picture(solve(demo, visits, story.pair)),
+        "chain.svg": chain_picture(solve(mined, story.pair)),
         "effect.svg": effect_picture(demo),
     }
 

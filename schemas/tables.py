@@ -223,6 +223,7 @@ TRUTH_PAIRS = Table(
             _field("p_success_source", _D),
             _field("p_success_rewrite", _D),
             _field("n_users", _N),
+            _field("n_repair_users", _N),  # failed with it and reached the same goal in other words later in the session
         ]
     ),
     key=("source", "rewrite"),

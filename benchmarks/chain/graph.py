@@ -56,9 +56,7 @@ def _weights(source: Ints, leaving: Floats, rng: np.random.Generator) -> Floats:
     return np.maximum(np.rint(share / whole[source] * leaving[source]), 1.0)
 
 
-def random_counts(
-    n: int, degree: float = 2.5, wander: float = WANDER, least_visits: float = LEAST_VISITS, seed: int = 7
-) -> Counts:
+def random_counts(n: int, wander: float = WANDER, least_visits: float = LEAST_VISITS, seed: int = 7) -> Counts:
     """Counts of n states and DEGREE edges a state, integers throughout, labels shuffled.
 
     ``wander`` is the share of edges in the giant component that leave their goal (1: there are no goals);

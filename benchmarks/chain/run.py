@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.chain.picture import picture
 
@@ -49,7 +50,9 @@ def size_rows(n: int, args: argparse.Namespace) -> tuple[Row, list[Row]]:
     """The solver's row of one size, and the rows of the alternatives that can do it."""
     with tempfile.TemporaryDirectory() as folder:
         graph = _measure("make", folder, states=n)
-        row = _measure("solve", folder, threads=args.threads, repeats=args.repeats if n < 5_000_000 else 2)
+        row = _measure(
+            "solve", folder, threads=args.threads, repeats=min(args.repeats, 2) if n > 5_000_000 else args.repeats
+        )
         print(f"{n:>9,} states: {row['seconds']:.2f} s, {row['peak_memory_gb']:.2f} GB", flush=True)
         others = [_measure(what, folder, sample=SAMPLE[what]) for what, most in MOST.items() if n <= most]
         if args.pydtmc and n <= 1_000:
@@ -81,6 +84,13 @@ def summary(rows: list[Row], others: list[Row]) -> Row:
     return found
 
 
+def write(result: dict[str, Any], args: argparse.Namespace) -> None:
+    """Write what is measured so far, and draw it."""
+    result["summary"] = summary(result["rows"], result["alternatives"])
+    args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    args.picture.write_text(picture(result), "utf-8")
+
+
 def main() -> None:
     """Measure, write, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,22 +101,22 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks/results/chain.json")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/pictures/chain_solver.svg")
     args = parser.parse_args()
-    rows, others = [], []
-    for n in args.sizes:
-        row, beside = size_rows(n, args)
-        rows.append(row)
-        others += beside
-    result = {
+    result: dict[str, Any] = {
         "what": "every source answered, seconds from counts in memory; the fastest of the runs, compiling left out; "
         "shares certified, tied (a gap below 1e-9) and open are of the sources from which success can be reached",
-        "summary": summary(rows, others),
-        "rows": rows,
-        "alternatives": others,
-        "variants": [variant_row(*variant, args) for variant in VARIANTS],
+        "rows": [],
+        "alternatives": [],
+        "variants": [],
     }
     args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    args.picture.write_text(picture(result), "utf-8")
+    for n in args.sizes:
+        row, others = size_rows(n, args)
+        result["rows"] += [row]
+        result["alternatives"] += others
+        write(result, args)
+    for variant in VARIANTS:
+        result["variants"] += [variant_row(*variant, args)]
+        write(result, args)
     print(json.dumps(result["summary"]))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rewriter.simulation.catalogue import Goal
 from rewriter.simulation.turn import Turn
@@ -17,13 +17,17 @@ _MIN_AGREEMENT = 2 / 3  # share of a source's users who mean what the rewrite do
 
 @dataclass(frozen=True)
 class TruePair:
-    """A heard text, a better one, the true success of both for those who said the first, and how many those are."""
+    """A heard text, a better one, the true success of both for those who said the first, and how many those are.
+
+    ``n_repair_users`` of them also showed in the log how the text is mended (`repairs`); `true_pairs` counts them.
+    """
 
     source: str
     rewrite: str
     p_success_source: float
     p_success_rewrite: float
     n_users: int
+    n_repair_users: int = 0
 
 
 def meanings(turns: Iterable[Turn]) -> dict[str, Counter[tuple[str, Goal]]]:
@@ -34,8 +38,26 @@ def meanings(turns: Iterable[Turn]) -> dict[str, Counter[tuple[str, Goal]]]:
     return said
 
 
-def judge(world: World, source: str, rewrite: str, said: Counter[tuple[str, Goal]]) -> TruePair:
-    """The true success of serving ``source`` as it is and as ``rewrite`` to those who said it, each user counted once."""
+def repairs(turns: Iterable[Turn]) -> dict[tuple[str, Goal], set[str]]:
+    """For each heard text and goal, who failed with it and later in the session reached that goal in other words."""
+    mended: dict[tuple[str, Goal], set[str]] = defaultdict(set)
+    later: dict[tuple[str, str, Goal], set[str]] = defaultdict(set)
+    for turn in sorted(turns, key=lambda t: t.turn_index, reverse=True):
+        text, place = turn.heard.text, (turn.user_id, turn.session_id, turn.goal)
+        if turn.ok:
+            later[place].add(text)
+        elif place in later and later[place] != {text}:
+            mended[text, turn.goal].add(turn.user_id)
+    return mended
+
+
+def judge(
+    world: World, source: str, rewrite: str, said: Mapping[tuple[str, Goal], int] | Mapping[tuple[str, str], int]
+) -> TruePair:
+    """The true success of serving ``source`` as it is and as ``rewrite`` to those who said it, each user counted once.
+
+    ``said`` holds how often which user said it for which goal (or its id).
+    """
     users: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
     for (user, goal), n in said.items():
         users[user].append((world.succeeds(source, goal, user), world.succeeds(rewrite, goal, user), n))
@@ -61,12 +83,15 @@ def true_pairs(world: World, turns: Sequence[Turn]) -> list[TruePair]:
     for turn in turns:
         if turn.ok_as_is:
             heard_well[turn.goal][turn.heard.text] += 1
+    mended = repairs(turns)
     found = []
     for source, said in meanings(turns).items():
         goal = _shared_meaning(said)
-        pair = _best(world, source, goal, said, heard_well[goal]) if goal is not None else None
+        if goal is None:
+            continue
+        pair = _best(world, source, goal, said, heard_well[goal])
         if pair is not None and pair.p_success_rewrite - pair.p_success_source >= _MIN_GAIN:
-            found.append(pair)
+            found.append(replace(pair, n_repair_users=len(mended.get((source, goal), ()))))
     return sorted(found, key=lambda p: p.source)
 
 

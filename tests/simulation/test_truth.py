@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import pytest
 
+from rewriter.simulation.catalogue import Goal
 from rewriter.simulation.exchange import PairRewriter
 from rewriter.simulation.simulate import simulate
-from rewriter.simulation.truth import judge, meanings, true_pairs
+from rewriter.simulation.truth import judge, meanings, repairs, true_pairs
+from rewriter.simulation.world import World
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,52 @@ def test_sources_that_work_have_no_pair(world, turns, pairs):
     sources = {pair.source for pair in pairs}
     assert not sources & {"what's the weather", "turn it up", "tell me a joke", "next song"}
     assert all(pair.p_success_rewrite - pair.p_success_source >= 0.3 for pair in pairs)
+
+
+def test_repair_users_failed_with_the_source_and_reached_its_goal_in_other_words_in_the_session(turns, pairs):
+    sessions = defaultdict(list)
+    for turn in turns:
+        sessions[turn.session_id].append(turn)
+    shown = defaultdict(set)
+    for session in sessions.values():
+        for turn, after in itertools.combinations(session, 2):
+            if not turn.ok and after.ok and after.goal == turn.goal and after.heard.text != turn.heard.text:
+                shown[turn.heard.text].add((turn.user_id, turn.goal))
+    said = meanings(turns)
+    for pair in pairs:
+        users = defaultdict(set)
+        for user, goal in said[pair.source]:
+            users[goal].add(user)
+        shared = max(users, key=lambda goal: len(users[goal]))
+        assert pair.n_repair_users == sum(goal == shared for _, goal in shown[pair.source])
+    assert max(pair.n_repair_users for pair in pairs) >= 5
+    assert any(pair.n_repair_users == 0 for pair in pairs)
+    assert all(pair.n_repair_users <= pair.n_users for pair in pairs)
+
+
+def test_a_repair_is_later_of_the_same_session_and_goal_and_in_other_words(turns):
+    base, goal, other = turns[0], Goal("a"), Goal("b")
+
+    def said(place, text, ok, goal=goal, session="s", user="u"):
+        heard = replace(base.heard, text=text)
+        return replace(base, turn_index=place, heard=heard, ok=ok, goal=goal, session_id=session, user_id=user)
+
+    failed = said(1, "x", False)
+    assert repairs([failed, said(2, "z", False), said(3, "y", True)]) == {("x", goal): {"u"}, ("z", goal): {"u"}}
+    assert repairs([said(3, "y", True), failed, said(2, "x", True)]) == {("x", goal): {"u"}}
+    for no_repair in (
+        said(0, "y", True),
+        said(2, "x", True),
+        said(2, "y", False),
+        said(2, "y", True, goal=other),
+        said(2, "y", True, session="t"),
+        said(2, "y", True, user="v"),
+    ):
+        assert repairs([failed, no_repair]) == {}
+
+
+def test_a_shuffled_log_shows_no_repair():
+    world = World(3, "shuffled")
+    pairs = true_pairs(world, simulate(world, 200, range(6)))
+    assert len(pairs) > 5
+    assert {pair.n_repair_users for pair in pairs} == {0}
