@@ -48,15 +48,20 @@ def _boxes(rows: Sequence[tuple[str, float]], width: float) -> list[_Box]:
 
 def _said(solved: Solved) -> list[tuple[str, Said]]:
     """What is said next, each with its name in the picture."""
-    named = [("nothing else", solved.at_once), *((f"“{s.text}”", s) for s in solved.said)]
-    named.append((f"{solved.n_others} other requests", solved.others))
+    named = [(f"“{s.text}”", s) for s in solved.said]
+    named.append((_several(solved.n_others, "other request"), solved.others))
+    named.append(("nothing else", solved.at_once))
     return [(name, s) for name, s in named if max(s.step, s.failing + sum(s.leads)) >= _LEAST]
+
+
+def _several(n: int, name: str) -> str:
+    return f"{n} {name}" if n == 1 else f"{n} {name}s"
 
 
 def _ends(solved: Solved) -> list[tuple[str, int, End]]:
     """The states before success, each with its name and its place in the leads."""
     named = [(f"understood as “{e.text}”" if e.is_reading else f"“{e.text}”", k, e) for k, e in enumerate(solved.ends)]
-    named.append((f"{solved.n_other_ends} others", len(solved.ends), solved.other_ends))
+    named.append((_several(solved.n_other_ends, "other"), len(solved.ends), solved.other_ends))
     return [(name, k, e) for name, k, e in named if e.C >= _LEAST]
 
 
@@ -81,22 +86,24 @@ def chain_picture(solved: Solved) -> str:
     for x, title in ((MARGIN, "said"), (_SAID_X, "said next"), (_END_X, "understood, and done")):
         canvas.text(x, _TOP - 14, title, size=11.5, fill=MUTED)
     _outward(canvas, solved, said, left)
-    _across(canvas, said, left, ends, right)
     _down(canvas, said, left, lane)
+    _across(canvas, said, left, ends, right)
     _final(canvas, solved, ends, right, lane)
     for (_, s), box in zip(said, left, strict=True):
-        canvas.box(_SAID_X, box.y, _SAID_W, box.height, stroke=FAINT, radius=7)
-        y = canvas.lines(_SAID_X + 14, _first_line(box), box.words, size=13, lead=17 / 13)
-        canvas.text(_SAID_X + 14, y, f"{percent(s.failing)} give up here", size=11.5, fill=MUTED)
+        _said_box(canvas, s, box)
     for (_, k, e), box in zip(ends, right, strict=True):
         _end_box(canvas, e, box, is_chosen=k == 0)
-    best = "C" if max(e.C for e in solved.ends) <= chosen.C else "C of those allowed"
-    note = (
-        f"The rewrite has the largest {best}: {chosen.C:.3f} of {solved.success:.3f}, a share of "
-        f"{chosen.C / solved.success:.0%}. Ways back, and between what is said next, count in C and are not drawn."
-    )
-    canvas.text(MARGIN, canvas.height - 20, note, size=12, fill=MUTED)
+    canvas.text(MARGIN, canvas.height - 20, _note(solved), size=12, fill=MUTED)
     return canvas.svg()
+
+
+def _note(solved: Solved) -> str:
+    chosen = solved.ends[0].C
+    best = "C" if max(e.C for e in solved.ends) <= chosen else "C of those allowed"
+    return (
+        f"The rewrite has the largest {best}: {chosen:.3f} of {solved.success:.3f}, a share of "
+        f"{chosen / solved.success:.0%}. Ways back, and between what is said next, count in C and are not drawn."
+    )
 
 
 def _first_line(box: _Box) -> float:
@@ -112,7 +119,8 @@ def _outward(canvas: Canvas, solved: Solved, said: Sequence[tuple[str, Said]], l
         thick = _FULL * s.step
         canvas.flow(_BAR_X + _BAR, y + thick / 2, _SAID_X, box.middle, thick, fill=SOFT, opacity=0.5)
         y += thick
-        label = percent(s.step) if s.step >= _LEAST else "later"
+    for (_, s), box in zip(said, left, strict=True):
+        thick, label = _FULL * s.step, percent(s.step) if s.step >= _LEAST else "later"
         # Beside a thin band, on the side that it does not come from.
         aside = thick / 2 + 4 if box.middle < top + _FULL / 2 else -thick / 2 - 13
         canvas.text(_SAID_X - 8, box.middle + (4 if thick > 14 else -aside), label, size=11.5, anchor="end")
@@ -167,6 +175,12 @@ def _final(canvas: Canvas, solved: Solved, ends: Sequence[tuple[str, int, End]],
         canvas.box(_FINAL_X, y, _BAR, height, fill=tone, radius=2)
         canvas.text(_FINAL_X + 18, y + height / 2 - 2, name, size=12.5, weight=600, fill=tone)
         canvas.text(_FINAL_X + 18, y + height / 2 + 16, percent(p), size=13)
+
+
+def _said_box(canvas: Canvas, said: Said, box: _Box) -> None:
+    canvas.box(_SAID_X, box.y, _SAID_W, box.height, stroke=FAINT, radius=7)
+    below = canvas.lines(_SAID_X + 14, _first_line(box), box.words, size=13, lead=17 / 13)
+    canvas.text(_SAID_X + 14, below, f"{percent(said.failing)} give up here", size=11.5, fill=MUTED)
 
 
 def _end_box(canvas: Canvas, end: End, box: _Box, is_chosen: bool) -> None:

@@ -28,7 +28,7 @@ def examples_on_path():
 
 def mined_by_hand(transitions: list[tuple[str, str, float]], outcomes: list[tuple[str, float, float]]):
     """A chain of these counts; names that begin with # are readings."""
-    from picture_facts import Mined
+    from picture_mined import Mined
 
     from rewriter.markov.counts import Counts, counts_of, merge_edges
     from rewriter.markov.states import state_number

