@@ -9,7 +9,7 @@ from jobs.states import estimated
 from rewriter.markov.tally import OUTCOME, TRANSITION
 from rewriter.settings import Mine
 
-#: Share of a wording's turns from which a reading is its usual one, and a rewrite into it is understood so.
+#: Share of a wording's users from which a reading is its usual one, and a rewrite into it is understood so.
 USUAL = 0.6
 #: How far below the best form's success another may lie and still be preferred for its users.
 NEARLY_BEST = 0.1
@@ -18,7 +18,9 @@ MOST_FORMS = 8
 
 
 def usual_readings(forms: DataFrame) -> DataFrame:
-    """(state, reading, share, users, text): how most turns of each wording are read, where they are read at all.
+    """(state, reading, share, users, text): how most users had each wording read, where it was read at all.
+
+    ``share`` is that of these users among all, each counted once for every reading he had.
 
     Parameters
     ----------
@@ -26,8 +28,8 @@ def usual_readings(forms: DataFrame) -> DataFrame:
         As `jobs.rephrase_counts.wording_forms` returns it.
     """
     whole = Window.partitionBy("state")
-    order = whole.orderBy(F.desc("n"), "reading")
-    ranked = forms.withColumn("share", F.col("n") / F.sum("n").over(whole)).withColumn("place", F.row_number().over(order))
+    order = whole.orderBy(F.desc("users"), "reading")
+    ranked = forms.withColumn("share", F.col("users") / F.sum("users").over(whole)).withColumn("place", F.row_number().over(order))
     first = ranked.where((F.col("place") == 1) & (F.col("reading") != 0))
     return first.select("state", "reading", "share", "users", "text")
 

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from jobs.rephrase_counts import Batches, Counting, whole_users
 from rewriter.markov.leaving import Kinds, Leaving, averages, replay, totals
-from rewriter.markov.visits import NO_SHIFTS, Shifts, Visits
+from rewriter.markov.support import whole
+from rewriter.markov.visits import NO_SHIFTS, UNIT, Shifts, Visits, units
 
 _KIND = "state long, defect long, like long, repeats boolean, n long"
 _NAMES = [column.split()[0] for column in _KIND.split(", ")]
@@ -21,7 +22,10 @@ _DEFECT, _LIKE = 1000, 100
 
 
 def kinds_of(visits: Visits) -> pa.Table:
-    """The visits that were served as they are, counted by wording, defect, chance of a rephrase, and whether it repeats."""
+    """What the visits that were served as they are weigh, by wording, defect, chance of a rephrase, and whether it repeats.
+
+    Weights are whole millionths; they are capped as in the chain, so that no user has more say here.
+    """
     own = visits.served < 0
     codes = [
         visits.state[own],
@@ -30,7 +34,8 @@ def kinds_of(visits: Visits) -> pa.Table:
         (visits.to == visits.state)[own].astype(np.int64),
     ]
     wide = (max(len(visits.states.number), 1), _DEFECT + 1, _LIKE + 1, 2)
-    found, n = np.unique(np.ravel_multi_index(codes, wide), return_counts=True)
+    found, place = np.unique(np.ravel_multi_index(codes, wide), return_inverse=True)
+    n = whole(place, units(visits.scale[own]), len(found))
     state, defect, like, repeats = np.unravel_index(found, wide)
     return pa.table([visits.states.number[state], defect, like, repeats.astype(bool), n], _NAMES)
 
@@ -49,7 +54,7 @@ def _kinds(batches: Batches, is_given: bool) -> tuple[np.ndarray, Kinds]:
     rows = pa.Table.from_batches(held) if held else pa.table([pa.array([], pa.int64())] * 5, _NAMES)
     state, defect, like, repeats, n = (rows.column(name).to_numpy() for name in _NAMES)
     number, place = np.unique(state, return_inverse=True)
-    kinds = Kinds(place, defect / _DEFECT, like / _LIKE, repeats.astype(bool), n.astype(np.float64), is_given)
+    kinds = Kinds(place, defect / _DEFECT, like / _LIKE, repeats.astype(bool), n / UNIT, is_given)
     return number, kinds
 
 

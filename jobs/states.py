@@ -16,9 +16,9 @@ from rewriter.settings import Mine
 
 
 def named_states(forms: DataFrame) -> DataFrame:
-    """(state, locale, text, domain, intent, is_reading): wordings as they were mostly read, readings as mostly said.
+    """(state, locale, text, domain, intent, is_reading): wordings as most users had them read, readings as most said them.
 
-    Ties go to the alphabet.
+    Users count, not turns: nobody has more say than another. Ties go to the alphabet.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def named_states(forms: DataFrame) -> DataFrame:
     """
     read = forms.where(F.col("reading") != 0).withColumn("state", F.col("reading"))
     rows = forms.withColumn("is_reading", F.lit(False)).union(read.withColumn("is_reading", F.lit(True)))
-    first = F.min(F.struct((-F.col("n")).alias("rarity"), "domain", "intent", "text", "locale")).alias("first")
+    first = F.min(F.struct((-F.col("users")).alias("rarity"), "domain", "intent", "text", "locale")).alias("first")
     named = rows.groupBy("state", "is_reading").agg(first)
     return named.select("state", *(F.col(f"first.{n}") for n in ("locale", "text", "domain", "intent")), "is_reading")
 

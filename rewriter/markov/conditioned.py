@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,25 @@ _EPS = float(np.finfo(np.float64).eps)
 _TINY = 1e-290
 
 
+class Edges(NamedTuple):
+    """Edges of n states, grouped: by source, or by target where reversed."""
+
+    start: Ints  # (n + 1,) of each state's edges
+    other: Ints32  # (e,) the state at the other end
+    value: Floats  # (e, 1) Q, or (e, 2) A and K
+
+
+def _blank(n: int, e: int, columns: int) -> Edges:
+    # Made here and filled in by compiled code: NumPy asks for huge pages, compiled code does not.
+    return Edges(np.zeros(n + 1, np.int64), np.empty(e, np.int32), np.empty((e, columns)))
+
+
 @compiled
-def _depth_first(start: Ints, successor: Ints32) -> Ints32:
+def _depth_first(edges: Edges) -> Ints32:
     """The states in an order in which those that follow one another are mostly near: the kernel then finds them in cache."""
-    n = len(start) - 1
+    n = len(edges.start) - 1
     order, seen = np.empty(n, np.int32), np.zeros(n, np.bool_)
-    stack = np.empty(len(successor) + 1, np.int32)
+    stack = np.empty(len(edges.other) + 1, np.int32)
     found = 0
     for root in range(n):
         stack[0], waiting = root, 1
@@ -41,37 +55,34 @@ def _depth_first(start: Ints, successor: Ints32) -> Ints32:
             seen[state] = True
             order[found] = state
             found += 1
-            for edge in range(start[state], start[state + 1]):
-                if not seen[successor[edge]]:
-                    stack[waiting] = successor[edge]
+            for edge in range(edges.start[state], edges.start[state + 1]):
+                if not seen[edges.other[edge]]:
+                    stack[waiting] = edges.other[edge]
                     waiting += 1
     return order
 
 
 @compiled
-def _moved(start: Ints, successor: Ints32, probability: Floats, order: Ints32, place: Ints32) -> tuple[Ints, Ints32, Floats]:
-    """Q with state ``order[k]`` in place k: start, successor, probability."""
-    new_start = np.zeros(len(order) + 1, np.int64)
-    new_successor, new_probability = np.empty_like(successor), np.empty_like(probability)
+def _move(Q: Edges, order: Ints32, place: Ints32, moved: Edges) -> None:
+    """Fill in Q with state ``order[k]`` in place k."""
     at = 0
     for k in range(len(order)):
-        for edge in range(start[order[k]], start[order[k] + 1]):
-            new_successor[at], new_probability[at] = place[successor[edge]], probability[edge]
+        for edge in range(Q.start[order[k]], Q.start[order[k] + 1]):
+            moved.other[at], moved.value[at, 0] = place[Q.other[edge]], Q.value[edge, 0]
             at += 1
-        new_start[k + 1] = at
-    return new_start, new_successor, new_probability
+        moved.start[k + 1] = at
 
 
 @compiled
-def _sweep(start: Ints, successor: Ints32, probability: Floats, success: Floats, bounds: Floats) -> float:
+def _sweep(Q: Edges, success: Floats, bounds: Floats) -> float:
     """Draw the bounds, (n, 2), together by ``B = R + Q B``, each state seeing those after it; the widest still open."""
     widest = 0.0
     for state in range(len(success) - 1, -1, -1):
-        first, last = start[state], start[state + 1]
+        first, last = Q.start[state], Q.start[state + 1]
         lower = upper = success[state]
         for edge in range(first, last):
-            lower += probability[edge] * bounds[successor[edge], 0]
-            upper += probability[edge] * bounds[successor[edge], 1]
+            lower += Q.value[edge, 0] * bounds[Q.other[edge], 0]
+            upper += Q.value[edge, 0] * bounds[Q.other[edge], 1]
         rounding = _EPS * (last - first + 4)
         bounds[state, 0] = max(bounds[state, 0], lower * (1 - rounding))
         if bounds[state, 1] > 0.0:
@@ -81,62 +92,61 @@ def _sweep(start: Ints, successor: Ints32, probability: Floats, success: Floats,
 
 
 @compiled
-def _moving(start: Ints, successor: Ints32, probability: Floats, upper: Floats) -> Floats:
-    """A bound w from above on Q B, (n,), above zero where success elsewhere can be reached."""
-    moving = np.zeros(len(upper))
-    for state in range(len(upper)):
-        first, last = start[state], start[state + 1]
+def _bound_moving(Q: Edges, bounds: Floats, moving: Floats) -> None:
+    """Fill in a bound w from above on Q B, above zero where success elsewhere can be reached."""
+    for state in range(len(moving)):
+        first, last = Q.start[state], Q.start[state + 1]
         total = 0.0
         for edge in range(first, last):
-            total += probability[edge] * upper[successor[edge]]
+            total += Q.value[edge, 0] * bounds[Q.other[edge], 1]
         moving[state] = total * (1 + _EPS * (last - first + 4))
-    return moving
 
 
 @compiled
-def _condition(start: Ints, successor: Ints32, probability: Floats, success: Floats, moving: Floats) -> Floats:
-    """A and K of each edge, (e, 2)."""
-    step = np.zeros((len(successor), 2))
+def _condition(Q: Edges, success: Floats, moving: Floats, steps: Edges) -> None:
+    """Fill in A and K of each edge; none leads anywhere from a state without success elsewhere."""
     for state in range(len(success)):
-        if moving[state] > 0.0:
-            for edge in range(start[state], start[state + 1]):
-                step[edge, 0] = probability[edge] * moving[successor[edge]] / moving[state]
-                step[edge, 1] = probability[edge] * success[successor[edge]] / moving[state]
-    return step
+        for edge in range(Q.start[state], Q.start[state + 1]):
+            share = Q.value[edge, 0] / moving[state] if moving[state] > 0.0 else 0.0
+            steps.value[edge, 0] = share * moving[Q.other[edge]]
+            steps.value[edge, 1] = share * success[Q.other[edge]]
 
 
 @compiled
-def _reversed(start: Ints, successor: Ints32, step: Floats) -> tuple[Ints, Ints32, Floats]:
-    """The same edges by target: start, predecessor and step."""
-    n = len(start) - 1
-    back_start = np.zeros(n + 1, np.int64)
-    for edge in range(len(successor)):
-        back_start[successor[edge] + 1] += 1
-    back_start = np.cumsum(back_start)
-    free = back_start[:-1].copy()
-    predecessor, back_step = np.empty(len(successor), np.int32), np.empty((len(successor), 2))
+def _reverse(steps: Edges, back: Edges) -> None:
+    """Fill in the same edges by target."""
+    n = len(steps.start) - 1
+    for edge in range(len(steps.other)):
+        back.start[steps.other[edge] + 1] += 1
     for state in range(n):
-        for edge in range(start[state], start[state + 1]):
-            place = free[successor[edge]]
-            free[successor[edge]] += 1
-            predecessor[place] = state
-            back_step[place, 0], back_step[place, 1] = step[edge, 0], step[edge, 1]
-    return back_start, predecessor, back_step
+        back.start[state + 1] += back.start[state]
+    free = back.start[:-1].copy()
+    for state in range(n):
+        for edge in range(steps.start[state], steps.start[state + 1]):
+            place = free[steps.other[edge]]
+            free[steps.other[edge]] += 1
+            back.other[place] = state
+            back.value[place, 0], back.value[place, 1] = steps.value[edge, 0], steps.value[edge, 1]
 
 
 @compiled
-def _horizon(start: Ints, successor: Ints32, step: Floats, n_steps: int) -> tuple[Floats, Floats]:
-    """The chance u of leaving A within the steps and the steps v until then, safe by more than any sum can be off."""
-    n = len(start) - 1
+def _onward(steps: Edges, before: Floats, after: Floats) -> None:
+    """Fill in A times a vector."""
+    for state in range(len(after)):
+        total = 0.0
+        for edge in range(steps.start[state], steps.start[state + 1]):
+            total += steps.value[edge, 0] * before[steps.other[edge]]
+        after[state] = total
+
+
+def _horizon(steps: Edges) -> tuple[Floats, Floats]:
+    """The chance u of leaving A within STEPS and the steps v until then, (n,), safe by more than any sum can be off."""
+    n = len(steps.start) - 1
     staying, lasting = np.ones(n), np.zeros(n)
-    for _ in range(n_steps):
+    for _ in range(STEPS):
         lasting += staying
-        before = staying.copy()
-        for state in range(n):
-            total = 0.0
-            for edge in range(start[state], start[state + 1]):
-                total += step[edge, 0] * before[successor[edge]]
-            staying[state] = total
+        before, staying = staying, np.empty(n)
+        _onward(steps, before, staying)
     return np.maximum(1.0 - staying - 1e-9, 0.0), lasting * (1.0 + 1e-9)
 
 
@@ -161,27 +171,30 @@ class Conditioned:
     upper: Floats
 
 
-def _success_bounds(start: Ints, successor: Ints32, probability: Floats, success: Floats, reaches: Flags) -> Floats:
+def _success_bounds(Q: Edges, success: Floats, reaches: Flags) -> Floats:
     """Bounds from below and above on B_S, (n, 2), by sweeps that only raise the one and only lower the other."""
     bounds = np.zeros((len(success), 2))
     bounds[reaches, 1] = 1.0
-    for _ in range(max(MIN_SWEEPS, MOST_SWEPT // (len(successor) + len(success) + 1))):
-        if _sweep(start, successor, probability, success, bounds) <= CLOSE:
+    for _ in range(max(MIN_SWEEPS, MOST_SWEPT // (len(Q.other) + len(success) + 1))):
+        if _sweep(Q, success, bounds) <= CLOSE:
             break
     return bounds
 
 
 def conditioned(chain: Chain) -> Conditioned:
     """The chain conditioned on success."""
-    Q, n = chain.Q, chain.n_states
-    edges = Q.indptr.astype(np.int64), Q.indices.astype(np.int32, copy=False)
-    order = _depth_first(*edges)
+    n, e = chain.n_states, chain.Q.nnz
+    given = Edges(chain.Q.indptr.astype(np.int64), chain.Q.indices.astype(np.int32, copy=False), chain.Q.data.reshape(e, 1))
+    order = _depth_first(given)
     place = np.empty(n, np.int32)
     place[order] = np.arange(n, dtype=np.int32)
-    start, successor, probability = _moved(*edges, Q.data, order, place)
-    success = chain.R[order, 0]
-    bounds = _success_bounds(start, successor, probability, success, reaching(Q, chain.R[:, 0] > 0)[order])
-    moving = _moving(start, successor, probability, bounds[:, 1].copy())
-    forward = start, successor, _condition(start, successor, probability, success, moving)
-    graph = Graph(success, moving, *forward, *_reversed(*forward), *_horizon(*forward, STEPS))
+    Q, back = _blank(n, e, 1), _blank(n, e, 2)
+    _move(given, order, place, Q)
+    success, moving = chain.R[order, 0], np.zeros(n)
+    bounds = _success_bounds(Q, success, reaching(chain.Q, chain.R[:, 0] > 0)[order])
+    _bound_moving(Q, bounds, moving)
+    steps = Edges(Q.start, Q.other, np.empty((e, 2)))
+    _condition(Q, success, moving, steps)
+    _reverse(steps, back)
+    graph = Graph(success, moving, *steps, *back, *_horizon(steps))
     return Conditioned(graph, order, place, bounds[place, 0], bounds[place, 1])

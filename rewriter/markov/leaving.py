@@ -36,7 +36,7 @@ class Leaving:
 
 @dataclass(frozen=True)
 class Kinds:
-    """Visits alike in state, defect and likeness, counted together; k kinds, all (k,).
+    """Visits alike in state, defect and likeness, weighed together; k kinds, all (k,).
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Kinds:
     repeats : (k,) bool
         Whether the next turn has the same words: it is the same visit once more.
     n : (k,) float
-        How many visits.
+        What these visits weigh: as many as they are, but for the cap of a user and the decay with age.
     """
 
     state: Ints

@@ -20,7 +20,8 @@ from schemas.tables import REWRITE_PAIRS, TURNS
 START = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
 MIN_USERS, CAP = Mine().min_users, Mine().user_cap
 VISITS = 40  # of each colluder to each source
-SONGS = "album jazz snow rain chicago london chaplin street kitchen district video norton".split()
+# Songs 2 to 4 and 5 to 7 are equally long in letters and sounds: rephrases of all three are equally likely ones.
+SONGS = "album jazz snow rain moon marble garden silver kitchen district video norton".split()
 WANTED = "turn on the lights"  # what the colluders want everything to become
 HONEST = {(f"lay {song}", f"play {song}") for song in SONGS if song != SONGS[1]}
 #: A source with honest support far above the threshold, one below it, one that works, and one that nobody else says.
@@ -121,5 +122,5 @@ def test_as_many_users_as_a_pair_needs_are_believed_where_nobody_says_otherwise(
 def test_a_thousand_visits_of_one_user_count_as_the_cap(crowded, first: int, estimate: str):
     of_source = {row["source"]: row[estimate] for row in crowded if row["rewrite"].startswith("play")}
     none, as_the_cap, thousand = (of_source[f"lay {song}"] for song in SONGS[first : first + 3])
-    assert abs(none - as_the_cap) > 0.02
+    assert abs(none - as_the_cap) > 0.01
     assert thousand == pytest.approx(as_the_cap, abs=0.005)

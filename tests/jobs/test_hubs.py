@@ -10,7 +10,7 @@ from jobs.states import named_states, with_flows
 
 UNIT = 1_000_000
 EDGES = "source long, target long, weight long, is_reading boolean"
-FORMS = "state long, reading long, locale string, text string, domain string, intent string, n long"
+FORMS = "state long, reading long, locale string, text string, domain string, intent string, users long"
 
 
 def log_of(locale: str, first: int, hub_weight: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, str]]]:

@@ -8,7 +8,7 @@ from jobs.states import named_states, with_success
 from rewriter.settings import Mine
 
 UNIT = 1_000_000
-FORMS = "state long, reading long, locale string, text string, domain string, intent string, n long"
+FORMS = "state long, reading long, locale string, text string, domain string, intent string, users long"
 
 
 def test_a_state_is_named_as_it_was_mostly_read(spark):
