@@ -29,7 +29,8 @@ def usual_readings(forms: DataFrame) -> DataFrame:
     """
     whole = Window.partitionBy("state")
     order = whole.orderBy(F.desc("users"), "reading")
-    ranked = forms.withColumn("share", F.col("users") / F.sum("users").over(whole)).withColumn("place", F.row_number().over(order))
+    shares = forms.withColumn("share", F.col("users") / F.sum("users").over(whole))
+    ranked = shares.withColumn("place", F.row_number().over(order))
     first = ranked.where((F.col("place") == 1) & (F.col("reading") != 0))
     return first.select("state", "reading", "share", "users", "text")
 
