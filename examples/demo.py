@@ -25,8 +25,8 @@ from jobs import detect_rephrases, label_defects, mine_rewrites, report, run
 from jobs.command import run_main
 from jobs.simulate import write_log
 from live import ApiRewriter, served
+from rewriter.config import read_settings
 from rewriter.evaluation.win_loss import Outcome, WinLoss
-from rewriter.settings import read_settings
 from rewriter.simulation.simulate import simulate
 from rewriter.simulation.turn import Turn
 from rewriter.simulation.world import World

@@ -19,6 +19,7 @@ from scipy import sparse
 
 from jobs.mine_rewrites import read_evidence
 from jobs.storage import read_arrow
+from rewriter.config import settings_of
 from rewriter.errors import RewriterError
 from rewriter.markov.absorption import series_rows
 from rewriter.markov.chain import Chain, chain_of
@@ -26,7 +27,7 @@ from rewriter.markov.counts import Floats
 from rewriter.markov.states import state_number
 from rewriter.markov.support import UNDERSTOOD
 from rewriter.parquet import parquet_files
-from rewriter.settings import Settings, settings_of
+from rewriter.settings import Settings
 from rewriter.text import normalise
 from schemas.tables import REWRITE_PAIRS
 

@@ -13,9 +13,9 @@ from jobs.entries import global_entries, requests, usage
 from jobs.session import spark_session
 from jobs.storage import read_table, whole_folder
 from jobs.vectors import collect_sorted, take_vectors, with_vectors
+from rewriter.config import read_settings
 from rewriter.retrieval.encoder import OnnxEncoder
 from rewriter.retrieval.global_index import GlobalIndex
-from rewriter.settings import read_settings
 from schemas.table import conform
 from schemas.tables import DEFECTS, INDEX_ENTRIES, TURNS
 

@@ -21,12 +21,12 @@ from jobs.entries import personal_entries, requests, usage
 from jobs.session import spark_session
 from jobs.storage import read_table, whole_folder
 from jobs.vectors import collect_sorted, take_vectors, with_vectors
+from rewriter.config import read_settings
 from rewriter.parquet import parquet_files
 from rewriter.retrieval.encoder import OnnxEncoder
 from rewriter.retrieval.entries import entry_of
 from rewriter.retrieval.page import PersonalEntries
 from rewriter.retrieval.personal_index import write_store
-from rewriter.settings import read_settings
 from schemas.tables import DEFECTS, TURNS
 
 EXAMPLE = "--turns log/turns --defects out/tables/defects --encoder out/models/encoder --out out/indexes/personal"

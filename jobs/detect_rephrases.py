@@ -18,10 +18,10 @@ from pyspark.sql import functions as F
 from jobs.command import job_parser, run_main
 from jobs.session import spark_session
 from jobs.storage import read_table, write_table
+from rewriter.config import read_settings
 from rewriter.rephrase.decision import read_decision
 from rewriter.rephrase.detector import SpanDetector
 from rewriter.rephrase.log import COLUMNS, read_log
-from rewriter.settings import read_settings
 from schemas.table import day_of
 from schemas.tables import DEFECTS, REPHRASES, TURNS
 

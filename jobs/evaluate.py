@@ -22,12 +22,13 @@ from jobs.live_outcomes import live_rows
 from jobs.past_requests import past_of, past_requests, request_of, sampled
 from jobs.storage import whole_folder, write_arrow
 from jobs.train_ranker import add_inputs, engine_of, folders_of, log_of
+from rewriter.config import as_dict, read_settings
 from rewriter.decision.engine import Engine, Parts
 from rewriter.decision.gates import LAYERS, Gate, switched
 from rewriter.evaluation.win_loss import Outcome
 from rewriter.ranking.labels import outcome_of
 from rewriter.ranking.thresholds import Judged, Promise, counts, pick_gate, served
-from rewriter.settings import Settings, as_dict, read_settings
+from rewriter.settings import Settings
 from schemas.tables import WIN_LOSS
 
 EXAMPLE = (

@@ -22,10 +22,11 @@ from jobs.rephrase_counts import Evidence, counting_of, user_turns
 from jobs.run import RECORD
 from jobs.scratch import scratch_beside
 from jobs.storage import read_arrow
+from rewriter.config import read_settings
 from rewriter.errors import RewriterError
 from rewriter.markov.paths import strongest_ways
 from rewriter.markov.states import state_number
-from rewriter.settings import Mine, Settings, read_settings
+from rewriter.settings import Mine, Settings
 from rewriter.text import normalise
 from schemas.tables import REWRITE_PAIRS
 

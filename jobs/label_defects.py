@@ -19,9 +19,10 @@ from jobs.days import select_days
 from jobs.defect_evidence import evidence, with_wording
 from jobs.session import spark_session
 from jobs.storage import read_table, write_table
+from rewriter.config import read_settings
 from rewriter.defects.features import FEATURES, history_columns, with_history
 from rewriter.defects.model import DefectModel, load_model
-from rewriter.settings import Settings, read_settings
+from rewriter.settings import Settings
 from schemas.tables import DEFECTS, TURNS
 
 _OUT = pa.schema([*DEFECTS.schema, pa.field("day", pa.string())])

@@ -31,8 +31,9 @@ from jobs.scratch import Scratch, scratch_beside
 from jobs.session import spark_session
 from jobs.solve_chain import solve_chain
 from jobs.storage import read_table, write_table
+from rewriter.config import as_dict, read_settings
 from rewriter.markov.rewrites import verdicts
-from rewriter.settings import Settings, as_dict, read_settings
+from rewriter.settings import Settings
 from schemas.tables import DEFECTS, REPHRASES, REWRITE_PAIRS, TURNS
 
 #: Pairs in one file of the output.

@@ -26,11 +26,12 @@ from rewriter.bundle.pairs import bundle_pairs, read_pairs
 from rewriter.bundle.regression import Case, cases_of, read_cases, regression_faults
 from rewriter.bundle.verify import verify
 from rewriter.bundle.write import Parts, publish
+from rewriter.config import as_dict, read_settings
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
 from rewriter.errors import RewriterError
 from rewriter.parquet import parquet_files, read_parquet
-from rewriter.settings import Settings, as_dict, read_settings
+from rewriter.settings import Settings
 from schemas.table import conform, day_of
 from schemas.tables import WIN_LOSS
 

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from jobs.command import Parser, run_main
 from jobs.plan import PLAN, STAGES, TURNS, Stage, after, command, until
+from rewriter.config import as_dict, print_settings, read_settings
 from rewriter.errors import RewriterError
 from rewriter.parquet import parquet_files
-from rewriter.settings import Settings, as_dict, print_settings, read_settings
+from rewriter.settings import Settings
 from schemas.tables import TURNS as TURNS_TABLE
 
 RECORD = "run.json"

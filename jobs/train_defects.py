@@ -20,12 +20,13 @@ from jobs.defect_evidence import evidence, with_wording
 from jobs.label_defects import model_features
 from jobs.session import spark_session
 from jobs.storage import read_table, whole_folder
+from rewriter.config import read_settings
 from rewriter.defects.card import model_card
 from rewriter.defects.features import LABEL_GROUPS
 from rewriter.defects.model import DefectModel
 from rewriter.defects.signals import SIGNALS
 from rewriter.defects.training import Examples, train
-from rewriter.settings import Settings, read_settings
+from rewriter.settings import Settings
 from schemas.tables import TURNS
 
 #: More turns than this are sampled, by a hash of turn_id: a logistic regression over 30 features needs no more.

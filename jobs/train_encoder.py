@@ -13,7 +13,8 @@ from jobs.entries import requests
 from jobs.rephrase_threshold import rephrase_threshold
 from jobs.session import spark_session
 from jobs.storage import read_table, whole_folder
-from rewriter.settings import Settings, read_settings
+from rewriter.config import read_settings
+from rewriter.settings import Settings
 from schemas.tables import DEFECTS, REPHRASES, TURNS
 
 EXAMPLE = "--turns log/turns --defects out/tables/defects --rephrases out/tables/rephrases --out out/models/encoder"

@@ -19,11 +19,12 @@ from jobs.days import select_days
 from jobs.past_requests import Log, past_of, past_requests, request_of, sampled
 from jobs.rephrase_threshold import rephrase_threshold
 from jobs.storage import whole_folder
+from rewriter.config import as_dict, read_settings, settings_of
 from rewriter.decision.engine import Engine, load_parts
 from rewriter.ranking.features import FEATURES, features_of
 from rewriter.ranking.labels import label_of
 from rewriter.ranking.train import Examples, fold_of, train_ranker
-from rewriter.settings import Settings, as_dict, read_settings, settings_of
+from rewriter.settings import Settings
 
 EXAMPLE = (
     "--turns log/turns --defects out/tables/defects --rephrases out/tables/rephrases --rephrase-model out/models/rephrase "

@@ -21,6 +21,7 @@ from jobs.detect_rephrases import turns_with_defects
 from jobs.session import spark_session
 from jobs.storage import whole_folder
 from rewriter.bert.training import Progress
+from rewriter.config import read_settings
 from rewriter.errors import RewriterError
 from rewriter.rephrase.artefact import write_decision, write_model
 from rewriter.rephrase.card import model_card
@@ -29,7 +30,7 @@ from rewriter.rephrase.detector import SpanDetector, worth_reading
 from rewriter.rephrase.log import read_log
 from rewriter.rephrase.train import choose_examples, held_out_days, judge, take, train_model
 from rewriter.rephrase.weak_labels import weak_labels
-from rewriter.settings import Settings, read_settings
+from rewriter.settings import Settings
 from schemas.table import day_of
 
 #: Turns that are read for labels; of a larger log, the users of some buckets of a hash are taken, whole.

@@ -3,8 +3,9 @@ import tomllib
 
 import pytest
 
+from rewriter.config import as_dict, print_settings, read_settings, settings_of
 from rewriter.errors import RewriterError
-from rewriter.settings import Settings, as_dict, print_settings, read_settings, settings_of
+from rewriter.settings import Settings
 
 
 def config(tmp_path, text):

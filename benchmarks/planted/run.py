@@ -28,7 +28,8 @@ import pyarrow.compute as pc
 
 from benchmarks.planted.log import ROOT, Log, config_of
 from benchmarks.planted.score import Truth, score
-from rewriter.settings import Settings, read_settings
+from rewriter.config import read_settings
+from rewriter.settings import Settings
 
 #: Users for a million turns or more in 21 days. Who does not fail says nothing again, so it takes more of them.
 USERS = {"ordinary": 30_000, "no_failures": 31_000, "shuffled": 30_000}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rewriter.config import settings_of
 from rewriter.decision.decision import Decision, no_rewrite
 from rewriter.decision.gates import Gate, gates_of, read_gates
 from rewriter.decision.guards import Guards
@@ -18,7 +19,7 @@ from rewriter.decision.pairs import PairTable
 from rewriter.decision.request import Request
 from rewriter.decision.retrieve import Directory, Retriever
 from rewriter.errors import RewriterError
-from rewriter.settings import Settings, settings_of
+from rewriter.settings import Settings
 
 _LOGGER = logging.getLogger("rewriter.decision")
 

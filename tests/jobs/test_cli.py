@@ -75,7 +75,8 @@ def test_settings_that_do_not_exist_are_all_named(tmp_path: Path):
 
 
 def test_print_config_reads_back_as_the_defaults(tmp_path: Path):
-    from rewriter.settings import Settings, read_settings
+    from rewriter.config import read_settings
+    from rewriter.settings import Settings
 
     (tmp_path / "c.toml").write_text(rewriter("run", "--print-config").stdout, "utf-8")
     assert read_settings(tmp_path / "c.toml") == Settings()

@@ -13,9 +13,9 @@ from jobs import train_ranker
 from jobs.evaluate import main
 from jobs.live_outcomes import live_rows
 from jobs.past_requests import Log
+from rewriter.config import read_settings
 from rewriter.decision.engine import Engine, load_parts
 from rewriter.decision.request import Request
-from rewriter.settings import read_settings
 from schemas.tables import DEFECTS, TURNS
 
 

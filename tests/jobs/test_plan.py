@@ -11,7 +11,8 @@ import pytest
 
 from jobs.plan import PLAN, STAGES, TURNS, after, command, until
 from jobs.run import fingerprints
-from rewriter.settings import Mine, Settings, as_dict
+from rewriter.config import as_dict
+from rewriter.settings import Mine, Settings
 
 
 def test_every_stage_comes_after_all_it_reads():
