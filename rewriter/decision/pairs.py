@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from rewriter.decision.candidate import Pair
-from rewriter.errors import RewriterError
+from rewriter.parquet import read_parquet
 from schemas.table import conform
 from schemas.tables import REWRITE_PAIRS
 
@@ -48,16 +45,7 @@ class PairTable:
         ContractError
             Naming every column that breaks the contract.
         """
-        path = Path(path)
-        files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
-        try:
-            # A ParquetFile, unlike a dataset, does without importing pandas: half a second of a server's start.
-            tables = [conform(REWRITE_PAIRS, pq.ParquetFile(file).read(), str(file)) for file in files]
-        except (OSError, pa.ArrowInvalid) as error:
-            raise RewriterError(f"pairs {path}: cannot be read ({str(error).splitlines()[0]})") from error
-        if not tables:
-            raise RewriterError(f"pairs {path}: no Parquet file")
-        rows = pa.concat_tables(tables).select(list(_COLUMNS)).to_pylist()
+        rows = conform(REWRITE_PAIRS, read_parquet(path), str(path)).select(list(_COLUMNS)).to_pylist()
         return cls(Pair(**row) for row in rows)
 
     def __len__(self) -> int:
