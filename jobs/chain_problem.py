@@ -23,6 +23,7 @@ SOLVED = pa.schema(
         *((name, pa.float64()) for name in ("passing", "staying", "absorbed", "bound")),
         ("is_best", pa.bool_()),
         ("certified", pa.bool_()),
+        ("is_tie", pa.bool_()),
     ]
 )
 

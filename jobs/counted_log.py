@@ -15,6 +15,7 @@ from jobs.rephrase_counts import (
     Evidence,
     counting_of,
     pair_support,
+    said_next,
     served_counts,
     state_counts,
     summed,
@@ -48,8 +49,8 @@ class CountedLog:
         ``state``, ``is_hub``, ``p``, ``p_low``, ``p_high`` of each wording: success at once.
     forms : frame
         ``state``, ``p``, ``p_low``, ``forms`` of each reading (`jobs.forms.reading_forms`).
-    support, votes : frame
-        `jobs.rephrase_counts.pair_support` and `votes_of`.
+    support, votes, said_next : frame
+        `jobs.rephrase_counts.pair_support`, `votes_of` and `said_next`.
     losing : frame or None
         ``source``, ``rewrite`` of served pairs that live outcomes speak against; None where nothing was served.
     counts
@@ -65,6 +66,7 @@ class CountedLog:
     forms: DataFrame
     support: DataFrame
     votes: DataFrame
+    said_next: DataFrame
     losing: DataFrame | None
     counts: dict[str, int]
 
@@ -91,8 +93,8 @@ def counted_log(evidence: Evidence, settings: Settings, scratch: Scratch) -> Cou
     edges = scratch.keep(without_hubs(transitions, hubs)) if counts["hubs"] else transitions
     states = scratch.keep(with_success(_marked(flows, hubs), settings.mine))
     known_forms = scratch.keep(reading_forms(usual, states, transitions, settings.mine))
-    support, votes = pair_support(sums, n_days), votes_of(sums)
-    return CountedLog(names, usual, transitions, edges, ends, states, known_forms, support, votes, losing, counts)
+    known_pairs = pair_support(sums, n_days), votes_of(sums), said_next(sums, settings.mine.min_users)
+    return CountedLog(names, usual, transitions, edges, ends, states, known_forms, *known_pairs, losing, counts)
 
 
 def _by_meaning(losing: DataFrame, usual: DataFrame) -> DataFrame:

@@ -29,7 +29,7 @@ def usual_readings(forms: DataFrame) -> DataFrame:
     """
     whole = Window.partitionBy("state")
     order = whole.orderBy(F.desc("users"), "reading")
-    shares = forms.withColumn("share", F.col("users") / F.sum("users").over(whole))
+    shares = forms.where(F.col("users") > 0).withColumn("share", F.col("users") / F.sum("users").over(whole))
     ranked = shares.withColumn("place", F.row_number().over(order))
     first = ranked.where((F.col("place") == 1) & (F.col("reading") != 0))
     return first.select("state", "reading", "share", "users", "text")
@@ -38,7 +38,7 @@ def usual_readings(forms: DataFrame) -> DataFrame:
 def through_readings(fixed: DataFrame, usual: DataFrame) -> DataFrame:
     """The sums with all success of a wording led through a reading: what has none of its own goes to the usual one.
 
-    That is the success of turns that were served a rewrite, and of turns that NLU logged no reading of.
+    That is the success of turns that were served a rewrite, judged as the rewrite is mostly read.
     """
     ended = (F.col("kind") == OUTCOME) & (F.col("a") > 0)
     named = usual.select(F.col("state").alias("source"), "reading")

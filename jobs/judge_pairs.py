@@ -39,7 +39,7 @@ WORDED = pa.schema(
 
 #: How alike, in wording or sound, a rewrite must be that nobody said after the source.
 MIN_ALIKE = 0.5
-UNLIKE = "nobody says it so, and it is not alike"
+UNLIKE = "few say it so, and it is not alike"
 
 
 def _names(columns: str) -> list[str]:
@@ -148,7 +148,7 @@ def worded_pairs(judged: DataFrame, log: CountedLog, decide: Decide) -> DataFram
     few = F.broadcast(log.names.join(F.broadcast(sides), "state", "left_semi"))
     # What users really said next: a reading may be a catch-all, whose best known wording has nothing to do with the source.
     named = F.broadcast(allowed.select("source").distinct())
-    next_words = log.transitions.where(~F.col("is_reading")).join(named, "source", "left_semi")
+    next_words = log.said_next.join(named, "source", "left_semi")
     followed = F.broadcast(next_words.groupBy("source").agg(F.collect_set("target").alias("followed")))
     forms = F.broadcast(log.forms.join(F.broadcast(sides), "state", "left_semi")).select(
         F.col("state").alias("rewrite"), "forms"

@@ -92,7 +92,7 @@ def defect_shifts(turns: DataFrame, counting: Counting) -> Shifts:
         return NO_SHIFTS
     keys = _NAMES[:-1]
     counted = turns.mapInArrow(_count(counting), _KIND).groupBy(*keys).agg(F.sum("n").alias("n"))
-    # A state's kinds lie together and in order: the same log gives the same sums to the last bit.
+    # A state's kinds lie together and in order, and totals are whole numbers: the same log gives the same shifts.
     placed = counted.repartition("state").sortWithinPartitions(*keys).persist(StorageLevel.MEMORY_AND_DISK)
     passes: list[Leaving] = []
     for _ in range(n_passes):

@@ -32,12 +32,15 @@ from jobs.session import spark_session
 from jobs.solve_chain import solve_chain
 from jobs.storage import read_table, write_table
 from rewriter.config import as_dict, read_settings
+from rewriter.errors import RewriterError
 from rewriter.markov.rewrites import verdicts
 from rewriter.settings import Settings
 from schemas.tables import DEFECTS, REPHRASES, REWRITE_PAIRS, TURNS
 
 #: Pairs in one file of the output.
 FILE_PAIRS = 1_000_000
+#: Sections of the settings that decide on a pair: its ``model_version`` names them all.
+RECIPE = ("sessions", "defects", "mine", "decide")
 #: State tables up to so many rows are sent to every executor (a few hundred MB), so that the pairs need not move.
 NEAR_STATES = 3_000_000
 
@@ -46,6 +49,32 @@ def rephrase_links(rephrases: DataFrame, threshold: float) -> DataFrame:
     """Detected rephrases from the threshold on: (turn_id, rephrase_turn_id, weight)."""
     found = F.col("rephrase_turn_id").isNotNull() & (F.col("probability") >= threshold)
     return rephrases.where(found).select("turn_id", "rephrase_turn_id", F.col("probability").cast("double").alias("weight"))
+
+
+def require_shares(rows: DataFrame, column: str, where: str) -> None:
+    """Refuse values that are no probability.
+
+    Raises
+    ------
+    RewriterError
+        Naming the table, the column and one such value.
+    """
+    wrong = rows.where(F.isnan(column) | ~F.col(column).between(0.0, 1.0)).select(column).head(1)
+    if wrong:
+        raise RewriterError(f"{where}: '{column}' is {wrong[0][0]}, expected 0 to 1")
+
+
+def require_labels(labels: DataFrame, log: DataFrame, where: str) -> None:
+    """Refuse defects that cannot cover the log: a turn without a label would look like a success.
+
+    Raises
+    ------
+    RewriterError
+        With both numbers of turns.
+    """
+    n_labels, n_turns = labels.count(), log.count()
+    if n_labels < n_turns:
+        raise RewriterError(f"{where}: labels {n_labels:,} of {n_turns:,} turns; run label_defects on the same turns")
 
 
 def read_evidence(
@@ -61,10 +90,15 @@ def read_evidence(
     if log.where(F.col("session_id").isNull()).head(1):
         log = with_sessions(log, settings.sessions.max_gap_s)
     labels = read_table(spark, defects, DEFECTS) if defects else None
+    if labels is not None:
+        require_shares(labels, "defect", f"defects {defects}")
+        require_labels(labels, log, f"defects {defects}")
     links, version = None, "adjacency"
     if rephrases is not None:
         threshold, version = rephrase_threshold(model, settings)
-        links = rephrase_links(read_table(spark, rephrases, REPHRASES), threshold)
+        found = read_table(spark, rephrases, REPHRASES)
+        require_shares(found, "probability", f"rephrases {rephrases}")
+        links = rephrase_links(found, threshold)
     has_intents = bool(log.where(F.col("intent").isNotNull()).head(1))
     return Evidence(log, labels, links, version, days, has_intents)
 
@@ -84,7 +118,7 @@ def candidates_of(worded: pa.Table) -> pa.Table:
 
 
 def decisions_of(worded: pa.Table, solved: pa.Table, min_lift: float) -> pa.Table:
-    """(source, rewrite, form_text, form_p, share, certified, status, verdict) of every pair that its numbers allowed."""
+    """(source, rewrite, form_text, form_p, form_p_low, share, certified, status, verdict) of pairs that numbers allowed."""
     told = ["form", "p", "p_low", "source_p", "source_high"]
     keys = ["source", "rewrite"]
     # Both hold each allowed pair once, so sorted alike their rows belong together.
@@ -95,7 +129,7 @@ def decisions_of(worded: pa.Table, solved: pa.Table, min_lift: float) -> pa.Tabl
     for name in told:
         solved = solved.append_column(name, allowed.column(name))
     judged = verdicts(solved, min_lift)
-    n, words = refused.num_rows, ["text", "p"]
+    n, words = refused.num_rows, ["text", "p", "p_low"]
     known = {
         "share": pa.concat_arrays([judged.column("share").combine_chunks(), pa.array(np.zeros(n))]),
         "certified": pa.concat_arrays([judged.column("certified").combine_chunks(), pa.array(np.zeros(n, bool))]),
@@ -103,7 +137,7 @@ def decisions_of(worded: pa.Table, solved: pa.Table, min_lift: float) -> pa.Tabl
         "verdict": pa.array([*judged.column("reason").to_pylist(), *refused.column("refusal").to_pylist()], pa.string()),
     }
     found = pa.concat_tables([allowed.select(keys + words), refused.select(keys + words)])
-    found = found.rename_columns([*keys, "form_text", "form_p"])
+    found = found.rename_columns([*keys, "form_text", "form_p", "form_p_low"])
     for name, column in known.items():
         found = found.append_column(name, column)
     return found
@@ -124,13 +158,15 @@ def pairs_table(judged: DataFrame, decisions: pa.Table, log: CountedLog, model_v
     decided = F.broadcast(judged.sparkSession.createDataFrame(decisions))
     pairs = in_words(judged.join(decided, ["source", "rewrite"], "left").join(preferred, "rewrite", "left"), names)
     text, p = F.coalesce("form_text", "preferred", "rewrite_text"), F.coalesce("form_p", "rewrite_p")
+    lift, p_low = p - F.col("source_p"), F.coalesce("form_p_low", "rewrite_low")
     columns = {
         "locale": F.col("locale"),
         "source": F.col("source_text"),
         "rewrite": text,
         "p_success_source": F.col("source_p"),
         "p_success_rewrite": p,
-        "lift": p - F.col("source_p"),
+        "lift": lift,
+        "lift_lower": lift - F.hypot(p - p_low, F.col("source_high") - F.col("source_p")),
         "share": F.coalesce("share", F.lit(0.0)),
         "support_users": F.col("users"),
         "support_sessions": F.col("sessions"),
@@ -144,16 +180,17 @@ def pairs_table(judged: DataFrame, decisions: pa.Table, log: CountedLog, model_v
         "domain": F.col("rewrite_domain"),
         "intent": F.col("rewrite_intent"),
     }
-    rows = pairs.select(*(columns.get(name, F.col(name)).alias(name) for name in REWRITE_PAIRS.schema.names))
+    shown = (columns.get(name, F.col(name)).alias(name) for name in REWRITE_PAIRS.schema.names)
+    rows = pairs.select(*shown, F.col("rewrite").alias("state"))
     # Two readings may be said mostly in the same words: the better supported one speaks for them.
-    best = Window.partitionBy("locale", "source", "rewrite").orderBy("status", F.desc("support_users"), "reason")
+    best = Window.partitionBy("locale", "source", "rewrite").orderBy("status", F.desc("support_users"), "reason", "state")
     other = F.col("source") != F.col("rewrite")
-    return rows.where(other).withColumn("place", F.row_number().over(best)).where("place = 1").drop("place")
+    return rows.where(other).withColumn("place", F.row_number().over(best)).where("place = 1").drop("place", "state")
 
 
 def mine_log(evidence: Evidence, settings: Settings, scratch: Scratch) -> tuple[DataFrame, dict[str, int]]:
     """Judge the pairs of every locale of a log; returns REWRITE_PAIRS rows and counts."""
-    recipe = json.dumps([as_dict(settings.mine), evidence.model], sort_keys=True).encode()
+    recipe = json.dumps([as_dict(getattr(settings, s)) for s in RECIPE] + [evidence.model], sort_keys=True).encode()
     version = f"chain-{hashlib.sha256(recipe).hexdigest()[:12]}"
     log = counted_log(evidence, settings, scratch)
     judged = scratch.keep(judged_pairs(log, partial(near, n_states=log.counts["states"]), settings.mine))

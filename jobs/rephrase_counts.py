@@ -29,6 +29,8 @@ from rewriter.settings import Settings
 
 #: Rows a worker counts together: enough for the same requests to add up, few enough for a small worker.
 BATCH_ROWS = 200_000
+#: Defect of a turn that the given table leaves out: neither a success nor a failure.
+UNLABELLED = 0.5
 Batches = Iterator[pa.RecordBatch]
 
 
@@ -81,12 +83,12 @@ class Counting:
             at = np.asarray(turns.column("at").cast(pa.int64()))
             links = next_in_session(session, at, words, self.settings.sessions.max_gap_s)
         if self.has_defects:
-            defect = np.asarray(turns.column("defect").fill_null(0.0), np.float64)
+            defect = np.asarray(turns.column("defect").fill_null(UNLABELLED), np.float64)
         else:
             codes, texts = words
             text = pa.array(texts, pa.string()).take(pa.array(codes))
             defect = sorted_defects(turns, text, session, self.settings.defects, self.has_intents)
-        return visits_of(turns, links, defect, self.decay, self.settings.mine.user_cap, shifts, self.pooled)
+        return visits_of(turns, links, defect, self.decay, self.settings.mine, shifts, self.pooled)
 
 
 def counting_of(evidence: Evidence, settings: Settings) -> Counting:
@@ -123,15 +125,18 @@ def whole_users(batches: Batches, rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
     """Tables of about so many rows, cut only where one user's turns end."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
+        if not batch.num_rows:
+            continue
         held.append(batch)
-        if sum(b.num_rows for b in held) < rows:
+        first, last = held[0].column("user_id")[0], batch.column("user_id")[-1]
+        if first == last or sum(b.num_rows for b in held) < rows:
             continue
         table = pa.Table.from_batches(held)
-        cut = int(np.searchsorted(run_numbers(table.column("user_id")), run_numbers(table.column("user_id"))[-1]))
-        if cut:
-            yield table.slice(0, cut)
+        user = run_numbers(table.column("user_id"))
+        cut = int(np.searchsorted(user, user[-1]))
+        yield table.slice(0, cut)
         held = table.slice(cut).combine_chunks().to_batches()
-    if sum(b.num_rows for b in held):
+    if held:
         yield pa.Table.from_batches(held)
 
 
@@ -164,6 +169,12 @@ def transition_counts(sums: DataFrame) -> DataFrame:
     """(source, target, weight, is_reading) of rephrases and successes; here and below weights are whole millionths."""
     is_reading = (F.col("via") == 1).alias("is_reading")
     return sums.where(F.col("kind") == TRANSITION).select("source", "target", F.col("a").alias("weight"), is_reading)
+
+
+def said_next(sums: DataFrame, min_users: int) -> DataFrame:
+    """(source, target) of wordings that enough users said in a turn served as it was, and then said otherwise."""
+    is_said = (F.col("kind") == TRANSITION) & (F.col("via") == 0) & (F.col("b") >= min_users)
+    return sums.where(is_said).select("source", "target")
 
 
 def state_counts(sums: DataFrame) -> DataFrame:

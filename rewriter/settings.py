@@ -57,13 +57,14 @@ class Mine:
     min_sessions: int = _set(10, "sessions", "sessions behind a published pair")
     min_days: int = _set(2, "days", "a pair seen on one day may be an outage or an event")
     half_life_days: float = _set(0.0, "days; 0 = no decay", "age at which a session weighs half")
-    user_cap: float = _set(3.0, "sessions", "most weight one user may give to one transition")
+    user_cap: float = _set(3.0, "requests", "most weight one user may give to one state", low=0.1)
+    user_total_cap: float = _set(1000.0, "requests", "most weight one user may give to the log: more is a machine", low=1)
     min_rephrase_probability: float = _set(0.0, "probability; 0 = the model's own threshold", "weaker rephrases are ignored")
     confidence: float = _set(0.95, "probability", "one-sided confidence of the lower bound of the lift", inside=True)
     min_lift: float = _set(0.0, "probability", "lower bound of the lift a pair must exceed", low=-1)
     prior_strength: float = _set(4.0, "requests", "weight of the domain's mean in a state's success estimate")
     min_states_for_hubs: int = _set(100, "states", "smaller logs are too small to tell a hub", low=0)
-    tolerance: float = _set(1e-6, "probability", "pruning of the series at the first attempt")
+    tolerance: float = _set(1e-6, "probability", "error of C that is worth no more work once the best rewrite is proven")
     states: str = _set(
         "interpretation",
         "'interpretation' or 'wording'",

@@ -14,6 +14,7 @@ from rewriter.markov.conditioned import Conditioned, conditioned
 from rewriter.markov.contest import Answers, settled_row, solve_rows
 from rewriter.markov.counts import Floats, Ints
 from rewriter.markov.push import TIE
+from rewriter.markov.sparse_row import CAPACITY
 
 #: Sources a thread answers before it takes the next block.
 BLOCK = 2048
@@ -49,7 +50,7 @@ class Solved:
 
 
 def _blank(m: int) -> Answers:
-    return Answers(np.zeros(m, np.int8), np.zeros(m, np.int64), *(np.zeros(m) for _ in range(5)))
+    return Answers(np.zeros(m, np.int8), np.zeros(m, np.int64), *(np.zeros(m) for _ in range(4)))
 
 
 def solve_sources(
@@ -72,7 +73,12 @@ def solve_sources(
     ------
     ArithmeticError
         Naming a state whose row of C does not sum to its chance of success.
+    ValueError
+        If a source lists more rewrites than one row can hold.
     """
+    most = int(np.diff(listed.start).max(initial=0))
+    if most >= CAPACITY:
+        raise ValueError(f"a source lists {most:,} rewrites; expected fewer than {CAPACITY:,}")
     answers, C = _blank(len(sources)), np.zeros(len(listed.state))
     places, listed_places = chain.place[sources], chain.place[listed.state]
     # Neighbours one after the other: what one row reads, the next finds in cache.
@@ -99,7 +105,7 @@ def check_rows(chain: Conditioned, sources: Ints, total: Floats, bound: Floats) 
     ArithmeticError
         Naming the first state whose row does not.
     """
-    wrong = (total > chain.upper[sources] + TIE) | (total + bound < chain.lower[sources] - TIE)
+    wrong = ~((total <= chain.upper[sources] + TIE) & (total + bound >= chain.lower[sources] - TIE))
     if wrong.any():
         k = int(np.flatnonzero(wrong)[0])
         state, missing = sources[k], f"missing at most {bound[k]}"

@@ -24,6 +24,12 @@ MOST_CONTENDERS = 12
 
 
 @compiled
+def is_full(row: Row) -> bool:
+    """Whether the work allowed is done, or the row could not take in as many states again."""
+    return row.size[2] > MOST_WORK or not has_room(row, row.size[0])
+
+
+@compiled
 def _leaders(row: Row, n: int) -> tuple[int, float]:
     """The slot with the most success among the first n, and the runner-up's success."""
     top, second = 0, 0.0
@@ -34,6 +40,15 @@ def _leaders(row: Row, n: int) -> tuple[int, float]:
         elif value > second:
             second = value
     return top, second
+
+
+@compiled
+def _first_of_equals(row: Row, n: int, top: int, slack: float) -> int:
+    """The first of the first n slots that ties with the leader, the source's own last."""
+    for slot in range(1, n):
+        if row.settled[top] - row.settled[slot] + slack <= TIE:
+            return slot
+    return top
 
 
 @compiled
@@ -69,7 +84,9 @@ def _decide(graph: Graph, row: Row, rival: Row, n_listed: int, tolerance: float)
     """
     error, budget, known, top = row.travelling[0], FIRST_WORK, OPEN, 0
     while True:
+        walked = row.size[2]
         error = push_forward(graph, row, error)
+        is_stuck = row.size[2] == walked
         n = row.size[0] if n_listed < 0 else n_listed + 1
         slack = error + ROUNDING * (row.size[2] + 8)
         if known == OPEN:
@@ -78,11 +95,11 @@ def _decide(graph: Graph, row: Row, rival: Row, n_listed: int, tolerance: float)
             if gap > slack:
                 known = CERTIFIED
             elif gap + slack <= TIE:
-                known = TIED
-            elif row.size[2] > budget and (n_listed >= 0 or row.settled[top] > slack):
+                known, top = TIED, _first_of_equals(row, n, top, slack)
+            elif (is_stuck or row.size[2] > budget) and (n_listed >= 0 or row.settled[top] > slack):
                 known, top = _contest(graph, row, rival, n, top, error, budget)
                 budget *= PATIENCE
-        if (known != OPEN and error <= tolerance) or row.size[2] > MOST_WORK or not has_room(row, row.size[0]):
+        if (known != OPEN and error <= tolerance) or is_stuck or is_full(row):
             return known, top, slack
 
 
@@ -92,7 +109,6 @@ class Answers(NamedTuple):
     known: NDArray[np.int8]
     best: Ints
     passing: Floats  # C at best
-    runner_up: Floats  # the largest other C of those that compete, staying included
     staying: Floats  # C at the source
     total: Floats  # of c over the whole row
     bound: Floats  # E, rounding included
@@ -107,14 +123,12 @@ def _report(row: Row, n: int, top: int, answers: Answers, k: int) -> None:
         for slot in range(2, n):
             if row.settled[slot] > row.settled[best] + TIE:
                 best = slot
-    runner_up, total = 0.0, 0.0
+    total = 0.0
     for slot in range(row.size[0]):
         total += row.settled[slot]
-        if slot < n and slot != best:
-            runner_up = max(runner_up, row.settled[slot])
     answers.best[k] = row.state[best] if best > 0 else -1
     answers.passing[k] = row.settled[best] if best > 0 else 0.0
-    answers.runner_up[k], answers.staying[k], answers.total[k] = runner_up, row.settled[0], total
+    answers.staying[k], answers.total[k] = row.settled[0], total
 
 
 @compiled
@@ -148,8 +162,9 @@ def settled_row(graph: Graph, source: int, tolerance: float) -> tuple[Ints32, Fl
     begin(graph, row, source)
     error = graph.moving[source]
     while True:
+        walked = row.size[2]
         error = push_forward(graph, row, error)
-        if error <= tolerance or row.size[2] > MOST_WORK or not has_room(row, row.size[0]):
+        if error <= tolerance or row.size[2] == walked or is_full(row):
             break
     n = row.size[0]
     return row.state[:n].copy(), row.settled[:n].copy(), error + ROUNDING * (row.size[2] + 8)

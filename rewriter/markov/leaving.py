@@ -93,11 +93,14 @@ def leaving_of(kinds: Kinds, defect: Floats) -> tuple[Floats, Floats]:
 
 
 def totals(kinds: Kinds, defect: Floats) -> Floats:
-    """Left and visits of all turns, and of the sure failures, (4,): what `averages` needs; totals of parts add up."""
+    """Left and visits of all turns, and of the sure failures, (4,): what `averages` needs; totals of parts add up.
+
+    They are whole millionths, so that the order of parts is nothing.
+    """
     gone = kinds.gone(defect)
     left, visits = np.where(kinds.repeats, 0.0, gone), kinds.n - np.where(kinds.repeats, gone, 0.0)
     sure = defect >= SURE
-    return np.array([left.sum(), visits.sum(), left[sure].sum(), visits[sure].sum()])
+    return np.array([np.rint(x * 1e6).sum() for x in (left, visits, left[sure], visits[sure])])
 
 
 def averages(total: Floats) -> Leaving | None:
@@ -126,7 +129,7 @@ def replay(kinds: Kinds, passes: list[Leaving]) -> tuple[Floats, Floats]:
     Each pass starts from the turn's own probability again: the shift is replaced, never added to. States of fewer than
     `MIN_VISITS` visits keep theirs.
     """
-    enough = sums(kinds.state, kinds.n, kinds.n_states) >= MIN_VISITS
+    enough = leaving_of(kinds, np.asarray(kinds.defect))[1] >= MIN_VISITS
     shift, defect = np.zeros(kinds.n_states), np.asarray(kinds.defect)
     for log in passes:
         shift = np.where(enough, shifts(*leaving_of(kinds, defect), log), 0.0)

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from rewriter.markov.counts import Ints
 from rewriter.markov.evidence import lift_bound
+from rewriter.markov.push import TIE
 
 Flags = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 
-#: Gaps below this are a tie, broken by p_success, support, then text.
-TIE = 1e-9
 #: Reason of an allowed rewrite that beats staying and is not the likeliest.
 LESS_LIKELY = "another rewrite is likelier"
 STAYING = "staying is as likely to succeed"
 UNCERTAIN = "too few mean it for a certain gain"
+OPEN = "not proven to be the likeliest"
 
 
 def verdicts(solved: pa.Table, min_lift: float) -> pa.Table:
@@ -29,8 +29,8 @@ def verdicts(solved: pa.Table, min_lift: float) -> pa.Table:
     ----------
     solved : table of k rows
         As `rewriter.markov.solve.solve` returns it: each allowed pair (``source``, ``rewrite``) with ``passing`` = C_ij,
-        ``staying`` = C_ii, ``absorbed`` = B_iS, ``is_best`` and ``certified``; with ``form``, the wording that would be
-        served, its ``p`` and ``p_low``, and ``source_p`` and ``source_high`` of the source.
+        ``staying`` = C_ii, ``absorbed`` = B_iS, ``is_best``, ``certified`` and ``is_tie``; with ``form``, the wording that
+        would be served, its ``p`` and ``p_low``, and ``source_p`` and ``source_high`` of the source.
     min_lift : float
         What the lower bound of the lift must exceed.
 
@@ -42,18 +42,18 @@ def verdicts(solved: pa.Table, min_lift: float) -> pa.Table:
         itself rewritten.
     """
     passing, staying, absorbed = (solved.column(name).to_numpy() for name in ("passing", "staying", "absorbed"))
-    is_best, certified = (np.asarray(solved.column(name)) for name in ("is_best", "certified"))
+    is_best, certified, is_tie = (np.asarray(solved.column(name)) for name in ("is_best", "certified", "is_tie"))
     stays = passing <= staying + TIE
     share = np.divide(passing, absorbed, out=np.zeros(len(passing)), where=absorbed > 0)
     p, low, source_p, high = (solved.column(name).to_numpy() for name in ("p", "p_low", "source_p", "source_high"))
     _, lower = lift_bound(source_p, high, share * p, share * low)
-    uncertain = ~(lower > min_lift)
-    active = is_best & ~stays & ~uncertain
+    uncertain, is_open = ~(lower > min_lift), ~(certified | is_tie)
+    active = is_best & ~stays & ~uncertain & ~is_open
     best_reason = np.where(certified, "certified best", "best by a tie")
-    rules = [(stays, STAYING), (~is_best, LESS_LIKELY), (uncertain, UNCERTAIN)]
+    rules = [(stays, STAYING), (~is_best, LESS_LIKELY), (is_open, OPEN), (uncertain, UNCERTAIN)]
     reason = np.select([rule for rule, _ in rules], [why for _, why in rules], default=best_reason).astype(object)
     source, form = (solved.column(name).to_numpy() for name in ("source", "form"))
-    active, reason = final_targets(source, form, active, reason, fit=~stays & ~uncertain)
+    active, reason = final_targets(source, form, active, reason, fit=~stays & ~uncertain & ~is_open)
     return pa.table(
         {
             "source": solved.column("source"),

@@ -9,7 +9,7 @@ from rewriter.markov.absorption import Listed, Solved, solve_sources
 from rewriter.markov.chain import chain_of
 from rewriter.markov.conditioned import conditioned
 from rewriter.markov.counts import Counts, Floats, Ints, merge_edges, sums
-from rewriter.markov.push import CERTIFIED
+from rewriter.markov.push import CERTIFIED, TIED
 from rewriter.settings import Mine
 
 
@@ -22,8 +22,17 @@ def _floats(table: pa.Table, name: str) -> Floats:
 
 
 def _counts(edges: pa.Table, outcomes: pa.Table, states: Ints) -> Counts:
-    """The counts of states numbered by their place among all; repeated rows add up."""
+    """The counts of states numbered by their place among all; repeated rows add up.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, infinite or no number.
+    """
     n = len(states)
+    for table, name in ((edges, "weight"), (outcomes, "success"), (outcomes, "failure")):
+        if not (np.isfinite(_floats(table, name)) & (_floats(table, name) >= 0)).all():
+            raise ValueError(f"column '{name}': expected finite weights of at least 0")
     state = np.searchsorted(states, _ints(outcomes, "state"))
     source, target = (np.searchsorted(states, _ints(edges, name)) for name in ("source", "target"))
     success, failure = (sums(state, _floats(outcomes, name), n) for name in ("success", "failure"))
@@ -65,12 +74,15 @@ def solve(edges: pa.Table, outcomes: pa.Table, candidates: pa.Table, settings: M
     table of k rows, in the order of the candidates
         source, rewrite, passing ``C_ij``, staying ``C_ii`` and absorbed ``B_iS``, none further below the true value than
         ``bound``; is_best: the best of the source's pairs; certified: which of them and staying is best is proven, be it by
-        the difference alone, which can be known better than ``bound``.
+        the difference alone, which can be known better than ``bound``; is_tie: it is proven that nothing beats the best by
+        more than rounding. Neither: the work that one row may take was done.
 
     Raises
     ------
     ArithmeticError
         Naming a state whose row of C does not sum to its chance of success.
+    ValueError
+        If a weight is no weight, or a pair is listed twice, or a state as its own rewrite.
     """
     source, rewrite = _ints(candidates, "source"), _ints(candidates, "rewrite")
     known = (_ints(edges, "source"), _ints(edges, "target"), _ints(outcomes, "state"), source, rewrite)
@@ -95,4 +107,5 @@ def _judged(solved: Solved, listed: Listed) -> dict[str, np.ndarray]:
         "bound": answers.bound[of],
         "is_best": listed.state == answers.best[of],
         "certified": answers.known[of] == CERTIFIED,
+        "is_tie": answers.known[of] == TIED,
     }

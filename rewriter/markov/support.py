@@ -33,6 +33,12 @@ def whole(number: Ints, weight: Ints, n: int) -> Ints:
     return np.rint(sums(number, weight.astype(np.float64), n)).astype(np.int64)
 
 
+def n_users(place: Ints, user: Ints, n: int) -> Ints:
+    """Distinct users of each place 0..n-1, (n,); place and user go row by row."""
+    width = int(user.max(initial=0)) + 1
+    return np.bincount(np.unique(place * width + user) // width, minlength=n).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Ways:
     """Ordered pairs of visits in one chain of rephrases, and served pairs; k ways, all (k,).
@@ -99,29 +105,28 @@ def pairs(visits: Visits, ways: Ways, n_days: int) -> dict[str, Column]:
 
 
 def votes(visits: Visits, ways: Ways) -> dict[str, Column]:
-    """What the users of each wording meant by it.
+    """What the users of each wording meant by it: a row for every pair that has support, be it without a vote.
 
     Every user who said it otherwise has one vote, split by weight over what they came to and where they were understood;
     served turns have none. ``b`` also counts those who were understood at once.
     """
     m = max(len(visits.states.number), 1)
-    voting = (ways.visit != ways.later) & (visits.defect[ways.later] < UNDERSTOOD)
     at_once = np.flatnonzero((visits.served < 0) & (visits.reading >= 0) & (visits.defect < UNDERSTOOD))
-    source = np.concatenate([ways.source[voting], visits.state[at_once]])
-    target = np.concatenate([ways.target[voting], visits.reading[at_once]])
-    user = visits.user[np.concatenate([ways.visit[voting], at_once])]
-    weight = np.concatenate([visits.weight[ways.visit[voting]], np.zeros(len(at_once))])
-    who, pair = user * m + source, source * m + target
-    _, voter = np.unique(who, return_inverse=True)
+    understood = (ways.visit != ways.later) & (visits.defect[ways.later] < UNDERSTOOD)
+    source = np.concatenate([ways.source, visits.state[at_once]])
+    target = np.concatenate([ways.target, visits.reading[at_once]])
+    user = visits.user[np.concatenate([ways.visit, at_once])]
+    came = np.concatenate([understood, np.ones(len(at_once), bool)])
+    weight = np.concatenate([np.where(understood, visits.weight[ways.visit], 0.0), np.zeros(len(at_once))])
+    _, voter = np.unique(user * m + source, return_inverse=True)
     cast = np.bincount(voter, weight, minlength=1)[voter]
     vote = units(np.divide(weight, cast, out=np.zeros(len(weight)), where=cast > 0))
-    key, place = np.unique(pair, return_inverse=True)
-    came = np.unique(place * (int(user.max(initial=0)) + 1) + user) // (int(user.max(initial=0)) + 1)
+    key, place = np.unique(source * m + target, return_inverse=True)
     return {
         "source": visits.states.number[key // m],
         "target": visits.states.number[key % m],
         "a": whole(place, vote, len(key)),
-        "b": np.bincount(came, minlength=len(key)).astype(np.int64),
+        "b": n_users(place[came], user[came], len(key)),
     }
 
 
@@ -129,14 +134,6 @@ def _changes(sorted_values: Ints) -> Flags:
     starts = np.ones(len(sorted_values), bool)
     starts[1:] = sorted_values[1:] != sorted_values[:-1]
     return starts
-
-
-def _users(visits: Visits, key: Ints) -> tuple[Ints, Ints, Ints]:
-    """Distinct keys of the visits with their turns and distinct users."""
-    found, place, n = np.unique(key, return_inverse=True, return_counts=True)
-    width = int(visits.user.max(initial=0)) + 1
-    holder = np.unique(place * width + visits.user) // width
-    return found, n, np.bincount(holder, minlength=len(found)).astype(np.int64)
 
 
 def forms(visits: Visits) -> dict[str, Column]:
@@ -171,9 +168,7 @@ def said(visits: Visits) -> dict[str, Column]:
 def _counted(visits: Visits, key: Ints) -> tuple[Ints, Ints, Ints]:
     """Distinct keys of the visits, how many visits have each, and how many users."""
     found, place, n = np.unique(key, return_inverse=True, return_counts=True)
-    width = int(visits.user.max(initial=0)) + 1
-    holder = np.unique(place * width + visits.user) // width
-    return found, n, np.bincount(holder, minlength=len(found)).astype(np.int64)
+    return found, n, n_users(place, visits.user, len(found))
 
 
 def _named(names: pa.Array, place: Ints) -> pa.Array:

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from rewriter.markov.counts import Ints
-from rewriter.markov.support import Column, day_words, forms, ordered_pairs, pairs, said, votes, whole
+from rewriter.markov.support import MIN_SUPPORT, Column, day_words, forms, n_users, ordered_pairs, pairs, said, votes, whole
 from rewriter.markov.visits import Flags, Visits, units
 
-#: Kinds of rows, and what `a` and `b` hold. In millionths: weight of a transition (`via` is 1 where it leads to a reading);
+#: Kinds of rows, and what `a` and `b` hold. In millionths: weight of a transition (`via` is 1 where it leads to a reading),
+#: and users of one of at least `MIN_SUPPORT`;
 #: success and failure of a state; success and failure of source served as target; weight of source served as `via`, then
 #: rephrased to target. Counts: users and sessions of a pair. Votes: millionths of users whose rephrases of source went to
 #: target; users who came to it at all. Forms: turns and users of a wording read as target (0: as nothing). Said: turns and
@@ -60,9 +61,9 @@ def _pair_key(visits: Visits, source: Ints, target: Ints) -> tuple[Ints, Ints, I
 
 
 def _ends(visits: Visits, rows: Flags, place: Ints, n: int) -> dict[str, Column]:
-    """Weight that was not rephrased, by the probability of a defect."""
+    """Weight that was not rephrased, by the probability of a defect; pooled, what has no reading failed."""
     stay = (visits.scale * (1.0 - visits.weight))[rows]
-    defect = visits.defect[rows]
+    defect = np.where(visits.pooled & (visits.reading < 0), 1.0, visits.defect)[rows]
     return {"a": whole(place, units(stay * (1.0 - defect)), n), "b": whole(place, units(stay * defect), n)}
 
 
@@ -79,7 +80,10 @@ def transitions(visits: Visits) -> dict[str, Column]:
     )
     is_reading = np.zeros(len(source), np.int64)
     is_reading[place[left.sum() :]] = 1
-    return {"source": source, "via": is_reading, "target": target, "a": whole(place, units(weight), len(source))}
+    known = np.concatenate([(visits.weight >= MIN_SUPPORT)[left], np.ones(int(read_so.sum()), bool)])
+    user = np.concatenate([visits.user[left], visits.user[read_so]])
+    a, b = whole(place, units(weight), len(source)), n_users(place[known], user[known], len(source))
+    return {"source": source, "via": is_reading, "target": target, "a": a, "b": b}
 
 
 def outcomes(visits: Visits) -> dict[str, Column]:

@@ -17,6 +17,7 @@ from rewriter.markov.counts import Floats, Ints, sums
 from rewriter.markov.leaving import corrected
 from rewriter.markov.likeness import likeness
 from rewriter.markov.states import States, distinct_states, normal_forms, readings, wordings
+from rewriter.settings import Mine
 
 Flags = NDArray[np.bool_]
 #: Weights are summed as whole millionths: integer sums do not depend on the order in which parts arrive.
@@ -52,7 +53,8 @@ class Visits:
     defect : (n,) float
         Probability that the turn failed.
     scale : (n,) float
-        What the visit weighs: it decays with age, and a user's visits to one state weigh ``user_cap`` at most.
+        What the visit weighs: it decays with age, a user's visits to one state weigh ``user_cap`` at most, and all that a
+        user said ``user_total_cap``.
     pooled : bool
         Whether successes pass through readings; a turn that NLU made nothing of then succeeded at nothing.
     served : (n,) int
@@ -132,6 +134,12 @@ def user_scale(own: Ints, decay: Floats, repeated: Floats, cap: float) -> Floats
     return scale
 
 
+def total_scale(user: Ints, weight: Floats, cap: float) -> Floats:
+    """By how much each visit counts less, so that all visits of a user add up to at most ``cap``, (n,)."""
+    factor: Floats = np.minimum(1.0, cap / np.maximum(sums(user, weight, int(user.max(initial=-1)) + 1), 1e-9))
+    return factor[user]
+
+
 @dataclass(frozen=True)
 class Shifts:
     """By how much `rewriter.markov.leaving` moves the defects of states; ``state`` numbers sorted, both (m,)."""
@@ -155,7 +163,7 @@ def visits_of(
     links: Links,
     defect: Floats,
     decay: Mapping[str, float],
-    user_cap: float,
+    settings: Mine,
     shifts: Shifts = NO_SHIFTS,
     pooled: bool = False,
 ) -> Visits:
@@ -169,6 +177,8 @@ def visits_of(
     defect : (n,) float
         By each turn's own signs.
     decay : weight of each day of the log, by its name, the first day first
+    settings : Mine
+        Its caps on what one user may weigh.
     """
     locale = turns.column("locale").combine_chunks()
     served = turns.column("served").combine_chunks()
@@ -178,6 +188,8 @@ def visits_of(
     heard = known[state] if len(state) else np.zeros(0, bool)
     shift = shifts.of(states.number)[state] if len(state) else np.zeros(0)
     defect = np.where(shift != 0.0, corrected(defect, shift), defect)
+    # What was served in the same words, or in none, was served as it is.
+    is_other = known[other] & (other != state) if len(state) else np.zeros(0, bool)
     same_locale, rephrase = _codes(locale), links.row
     ok = (rephrase >= 0) & heard & heard[rephrase] & (user == user[rephrase]) & (same_locale == same_locale[rephrase])
     rephrase, like = np.where(ok, rephrase, -1), np.where(ok, links.chance, 0.0)
@@ -186,7 +198,8 @@ def visits_of(
     fade = np.array(list(decay.values()), np.float64)[day]
     repeated = np.where(ok & (state == state[rephrase]), weight, 0.0)
     _, own = np.unique((user * len(states.number) + state)[heard], return_inverse=True)
-    scale = user_scale(own, fade[heard], repeated[heard], user_cap)
+    scale = user_scale(own, fade[heard], repeated[heard], settings.user_cap)
+    scale *= total_scale(user[heard], scale, settings.user_total_cap)
     new_row = np.append(np.cumsum(heard) - 1, -1)
     return Visits(
         turns.filter(pa.array(heard)),
@@ -202,7 +215,7 @@ def visits_of(
         weight[heard],
         defect[heard],
         scale,
-        np.where(np.asarray(served.is_valid()), other, -1)[heard],
+        np.where(np.asarray(served.is_valid()) & is_other, other, -1)[heard],
         pooled,
     )
 

@@ -23,6 +23,7 @@ def usual(spark):
         (4, 9, "en", "play this one", "music", "play", 8, 8),
         (5, 0, "en", "what", None, None, 9, 9),
         (6, 9, "en", "play that", "music", "play", 60, 50),
+        (7, 0, "en", "only served, never said", None, None, 0, 0),
     ]
     return usual_readings(spark.createDataFrame(rows, FORMS))
 

@@ -29,17 +29,17 @@ def log_of(spark, losing: Any = None, forms: Any = (), followed: Any = (), votes
         (4, "en-US", "buy songs", "shopping", "purchase", False),
         (9, "en-US", "two songs", "music", "play", True),
     ]
-    steps = [(1, target, 5, False) for target in followed]
     return CountedLog(
         names=spark.createDataFrame(names, NAMES),
         usual=spark.createDataFrame([], "state long, reading long"),
-        transitions=spark.createDataFrame(steps, TRANSITIONS),
-        edges=spark.createDataFrame(steps, TRANSITIONS),
+        transitions=spark.createDataFrame([], TRANSITIONS),
+        edges=spark.createDataFrame([], TRANSITIONS),
         ends=spark.createDataFrame([], "state long, success long, failure long"),
         states=spark.createDataFrame(states, STATES),
         forms=spark.createDataFrame([(9, 0.9, 0.85, list(forms))] if forms else [], FORMS),
         support=spark.createDataFrame([(s, r, users, users, 5, 7, 8) for s, r, users in pairs], SUPPORT),
         votes=spark.createDataFrame(list(votes), "source long, rewrite long, vote double, came double"),
+        said_next=spark.createDataFrame([(1, target) for target in followed], "source long, target long"),
         losing=None if losing is None else spark.createDataFrame(losing, "source long, rewrite long"),
         counts={},
     )

@@ -13,14 +13,14 @@ import pytest
 
 from jobs import mine_rewrites
 from jobs.explain import example_lines
-from jobs.rephrase_counts import Evidence, counting_of, pair_support, state_counts, summed, tallies, user_turns
+from jobs.rephrase_counts import Evidence, counting_of, pair_support, said_next, state_counts, summed, tallies, user_turns
 from jobs.rephrase_threshold import rephrase_threshold
 from jobs.storage import read_arrow
 from rewriter.errors import RewriterError
 from rewriter.markov.states import state_number
 from rewriter.markov.visits import NO_SHIFTS
 from rewriter.settings import Mine, Settings
-from schemas.tables import REWRITE_PAIRS, TURNS
+from schemas.tables import DEFECTS, REWRITE_PAIRS, TURNS
 
 AT = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -96,6 +96,32 @@ def test_a_log_without_words_gives_no_pairs(spark, tmp_path: Path):
     counts = mine_rewrites.main(["--turns", str(turns), "--out", str(tmp_path / "pairs")])
     assert (counts["pairs"], counts["active"]) == (0, 0)
     assert read_arrow(tmp_path / "pairs", REWRITE_PAIRS).num_rows == 0
+
+
+def test_words_are_said_next_only_when_enough_users_said_them(spark, tmp_path: Path):
+    rows = [
+        turn(f"{user}{k}", user, 20 * k, text, response_status=status)
+        for user in ("anna", "ben")
+        for k, (text, status) in enumerate([("play beet it", "fallback"), ("play beat it", "ok")])
+    ]
+    rows += [turn("c0", "cleo", 0, "play beet it", response_status="fallback"), turn("c1", "cleo", 5, "stop")]
+    evidence = evidence_of(tmp_path / "turns.parquet", rows)
+    counting = counting_of(evidence, Settings())
+    sums = summed(tallies(user_turns(evidence, counting), counting, NO_SHIFTS), len(evidence.days)).persist()
+    found = {n: {(r["source"], r["target"]) for r in said_next(sums, n).collect()} for n in (1, 2, 3)}
+    sums.unpersist()
+    beat, stop = pair("play beet it", "play beat it"), pair("play beet it", "stop")
+    assert found == {1: {beat, stop}, 2: {beat}, 3: set()}
+
+
+@pytest.mark.parametrize(("defects", "fault"), [([0.2], "labels 1 of 2 turns"), ([0.2, 1.5], "'defect' is 1.5")])
+def test_labels_that_miss_turns_or_are_no_probability_are_refused(spark, tmp_path: Path, defects: list[float], fault: str):
+    turns = log(tmp_path / "turns.parquet", [turn("a0", "anna", 0, "play"), turn("a1", "anna", 5, "stop")])
+    labels = {"turn_id": ["a0", "a1"][: len(defects)], "defect": defects, "defective": [False] * len(defects)}
+    columns = [pa.array(labels.get(f.name, [None] * len(defects)), f.type) for f in DEFECTS.schema]
+    pq.write_table(pa.table(columns, schema=DEFECTS.schema), tmp_path / "defects.parquet")
+    with pytest.raises(RewriterError, match=fault):
+        mine_rewrites.read_evidence(turns, tmp_path / "defects.parquet", None, None, Settings())
 
 
 def test_the_threshold_is_the_models_unless_the_settings_name_one(tmp_path: Path):

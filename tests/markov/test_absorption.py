@@ -16,6 +16,7 @@ from rewriter.markov.chain import Chain, chain_of
 from rewriter.markov.conditioned import conditioned
 from rewriter.markov.counts import Counts, counts_of, merge_edges
 from rewriter.markov.push import CERTIFIED, OPEN, TIE, TIED
+from rewriter.markov.sparse_row import CAPACITY
 
 WORKED = counts_of(
     [("a", "b", 30), ("a", "c", 40), ("b", "c", 20), ("b", "a", 2), ("c", "b", 5)],
@@ -130,6 +131,15 @@ def test_hopelessly_slow_absorption_ends_and_is_not_certified():
     true = dense_rows(chain)[0]
     assert solved.answers.known[0] == OPEN
     assert solved.answers.passing[0] <= true.max() <= solved.answers.passing[0] + solved.answers.bound[0]
+
+
+def test_a_state_with_more_successors_than_a_row_holds_leaves_its_row_open():
+    n = CAPACITY + 2
+    success = np.append(0.0, np.ones(n - 1))
+    star = Counts(np.zeros(n - 1, np.int64), np.arange(1, n), np.ones(n - 1), success, np.zeros(n))
+    solved = solve_sources(conditioned(chain_of(star)), np.array([0, 1]), Listed(np.array([0, 1, 1]), np.array([2])))
+    assert solved.answers.known[0] == OPEN
+    assert solved.answers.bound[0] == pytest.approx(1.0)
 
 
 def test_equal_gains_are_a_tie_and_the_first_listed_is_taken():

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rewriter.markov.rewrites import LESS_LIKELY, STAYING, UNCERTAIN, final_targets, verdicts
+from rewriter.markov.rewrites import LESS_LIKELY, OPEN, STAYING, UNCERTAIN, final_targets, verdicts
 
 
 def solved(*rows: dict[str, object]) -> pa.Table:
-    base = {"staying": 0.05, "absorbed": 0.6, "bound": 1e-6, "is_best": True, "certified": True}
+    base = {"staying": 0.05, "absorbed": 0.6, "bound": 1e-6, "is_best": True, "certified": True, "is_tie": False}
     base |= {"p": 0.9, "p_low": 0.85, "source_p": 0.1, "source_high": 0.15}
     return pa.Table.from_pylist([base | {"form": row["rewrite"]} | row for row in rows])
 
@@ -45,10 +45,16 @@ def test_the_best_rewrite_that_does_not_beat_staying_is_none():
 
 
 def test_a_best_by_a_tie_is_active_and_flagged():
-    judged = by_pair(verdicts(solved({"source": 0, "rewrite": 1, "passing": 0.3, "certified": False}), 0.0))
+    tie = {"source": 0, "rewrite": 1, "passing": 0.3, "certified": False, "is_tie": True}
+    judged = by_pair(verdicts(solved(tie), 0.0))
     assert judged[0, 1]["status"] == "active"
     assert judged[0, 1]["reason"] == "best by a tie"
     assert judged[0, 1]["certified"] is False
+
+
+def test_a_best_that_is_neither_proven_nor_a_tie_is_not_published():
+    judged = by_pair(verdicts(solved({"source": 0, "rewrite": 1, "passing": 0.3, "certified": False}), 0.0))
+    assert (judged[0, 1]["status"], judged[0, 1]["reason"]) == ("rejected", OPEN)
 
 
 def test_a_rewrite_that_is_rewritten_itself_gives_way_to_a_final_target_that_was_judged_too():

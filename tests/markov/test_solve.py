@@ -62,6 +62,24 @@ def test_of_equal_pairs_the_first_listed_is_best_and_none_is_certified():
         assert not any(row["certified"] for row in judged(pairs, edges, outcomes))
 
 
+def test_a_tie_by_rounding_alone_goes_to_the_first_listed():
+    # C of both is 0.3, but one of them in floats a last digit more.
+    edges = [(A, B, 3.0), (A, C, 1.0), (A, 4, 2.0), (A, 5, 4.0), (4, C, 1.0)]
+    outcomes = [(B, 1.0, 0.0), (C, 1.0, 0.0), (5, 0.0, 1.0)]
+    for pairs in ([(A, B), (A, C)], [(A, C), (A, B)]):
+        rows = judged(pairs, edges, outcomes)
+        assert [row["is_best"] for row in rows] == [True, False]
+        assert all(row["is_tie"] and not row["certified"] for row in rows)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1.0])
+def test_a_weight_that_is_none_is_refused(weight: float):
+    with pytest.raises(ValueError, match="'weight'"):
+        judged([(A, C)], [(A, C, weight)])
+    with pytest.raises(ValueError, match="'success'"):
+        judged([(A, C)], outcomes=[(A, weight, 1.0)])
+
+
 def test_a_coarse_tolerance_keeps_its_bound_and_its_certificate():
     (row,) = judged([(A, C)], settings=dataclasses.replace(Mine(), tolerance=1.0))
     assert row["certified"]

@@ -13,10 +13,12 @@ from rewriter.markov.states import state_number
 from rewriter.markov.support import MAX_HOPS, MIN_SUPPORT, UNDERSTOOD, day_words
 from rewriter.markov.tally import FORM, MOVED, OUTCOME, PAIR, SAID, SERVED, TRANSITION, VOTE, tally
 from rewriter.markov.visits import Shifts, given_rephrases, next_in_session, run_numbers, visits_of
+from rewriter.settings import Mine
 from rewriter.text import normalise
 
 DECAY = {f"d{k:02d}": 0.98 ** (70 - k) for k in range(70)}
 USER_CAP = 1.5
+MINE = Mine(user_cap=USER_CAP)
 TEXTS = ["Play Feet it", "play feet it!", "play beat it", "stop", "what now", "?!"]
 
 
@@ -28,7 +30,7 @@ def random_turns(seed: int, n_users: int = 25) -> list[dict[str, Any]]:
         for session in range(int(rng.integers(1, 5))):
             day = int(rng.integers(0, 70))
             for turn in range(int(rng.integers(1, 7))):
-                served = str(rng.choice(TEXTS[:4])) if rng.random() < 0.2 else None
+                served = str(rng.choice(TEXTS)) if rng.random() < 0.3 else None
                 rows.append(
                     {
                         "turn_id": f"{user}-{session}-{turn}",
@@ -70,7 +72,7 @@ def table_of(rows: list[dict[str, Any]]) -> pa.Table:
 def tallied(rows: list[dict[str, Any]], pooled: bool = True) -> pa.Table:
     table = table_of(rows)
     defect = np.asarray(table.column("defect"), np.float64)
-    return tally(visits_of(table, given_rephrases(table), defect, DECAY, USER_CAP, pooled=pooled), len(DECAY))
+    return tally(visits_of(table, given_rephrases(table), defect, DECAY, MINE, pooled=pooled), len(DECAY))
 
 
 def half_up(weight: float) -> int:
@@ -89,6 +91,9 @@ class SlowLog:
 
     def state(self, row: dict[str, Any]) -> int:
         return state_number(row["locale"], normalise(row["utterance"]))
+
+    def live(self, row: dict[str, Any]) -> bool:
+        return row["served"] is not None and normalise(row["served"]) not in ("", normalise(row["utterance"]))
 
     def following(self, row: dict[str, Any]) -> dict[str, Any] | None:
         other = self.said.get(row["rephrase_turn_id"])
@@ -113,7 +118,7 @@ class SlowLog:
     def ways(self, row: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
         """Targets after this turn in its chain of strong rephrases, with the turns they come from; its own, if served."""
         found, here = [], row
-        if row["served"] is not None:
+        if self.live(row):
             found.append((self.unit(row, served_state(row)), row))
         for _ in range(MAX_HOPS):
             other = self.following(here)
@@ -132,9 +137,10 @@ def served_state(row: dict[str, Any]) -> int:
 def slow_flows(log: SlowLog) -> dict[tuple[int, ...], list[int]]:
     """(kind, source, via, target) -> [a, b] of transitions, outcomes and served pairs."""
     sums: dict[tuple[int, ...], list[int]] = defaultdict(lambda: [0, 0])
+    users: dict[tuple[int, ...], set[str]] = defaultdict(set)
     for row in log.said.values():
-        s, live, scale, stay = log.state(row), row["served"] is not None, log.scale(row), 1 - log.weight(row)
-        lost = not live and row["reading"] is None
+        s, live, scale, stay = log.state(row), log.live(row), log.scale(row), 1 - log.weight(row)
+        lost = row["reading"] is None
         failing = 1.0 if lost else row["defect"]
         success, failure = half_up(scale * stay * (1 - failing)), half_up(scale * stay * failing)
         ends = sums[(SERVED, s, 0, served_state(row)) if live else (OUTCOME, s, 0, 0)]
@@ -143,11 +149,16 @@ def slow_flows(log: SlowLog) -> dict[tuple[int, ...], list[int]]:
             ends[0] += success
         else:
             sums[TRANSITION, s, 1, log.unit(row, s)][0] += success
+            users[TRANSITION, s, 1, log.unit(row, s)].add(row["user_id"])
             sums[OUTCOME, log.unit(row, s), 0, 0][0] += success
         if log.moves(row):
             target = log.state(log.following(row) or row)
             key = (MOVED, s, served_state(row), target) if live else (TRANSITION, s, 0, target)
             sums[key][0] += half_up(scale * log.weight(row))
+            if not live and log.weight(row) >= MIN_SUPPORT:
+                users[key].add(row["user_id"])
+    for key, those in users.items():
+        sums[key][1] = len(those)
     return dict(sums)
 
 
@@ -177,11 +188,12 @@ def slow_votes(log: SlowLog) -> dict[tuple[int, ...], list[int]]:
     for row in log.said.values():
         user, s = row["user_id"], log.state(row)
         for target, other in log.ways(row):
+            came[s, target] |= set()
             if other is not row and other["defect"] < UNDERSTOOD:
                 cast[user, s][target] += log.weight(row)
                 rows_of[user, s, target].append(log.weight(row))
                 came[s, target].add(user)
-        if row["served"] is None and row["reading"] is not None and row["defect"] < UNDERSTOOD:
+        if not log.live(row) and row["reading"] is not None and row["defect"] < UNDERSTOOD:
             came[s, log.unit(row, s)].add(user)
     votes: dict[tuple[int, ...], list[int]] = {(VOTE, *_pair(pair)): [0, len(users)] for pair, users in came.items()}
     for (user, s, target), weights in rows_of.items():
@@ -241,16 +253,32 @@ def test_one_user_gives_a_state_at_most_the_cap():
     assert sum(r["a"] for r in flows if r["kind"] == TRANSITION) == pytest.approx(0.5 * USER_CAP * 1e6, rel=1e-3)
 
 
+def test_one_user_gives_the_log_at_most_the_total_cap_however_many_words_he_says():
+    one = random_turns(0)[0] | {"served": None, "reading": None, "defect": 1.0, "weight": 0.0, "day": "d69"}
+    rows = [one | {"turn_id": f"t{k}", "utterance": f"words {k}"} for k in range(60)]
+    other = one | {"turn_id": "z", "user_id": "u99", "utterance": "words"}
+    table = table_of([*rows, other])
+    visits = visits_of(table, given_rephrases(table), np.ones(61), DECAY, Mine(user_total_cap=20.0))
+    assert visits.scale[:60].sum() == pytest.approx(20.0, abs=1e-4)
+    assert visits.scale[60] == DECAY["d69"]
+
+
+def test_a_turn_served_in_its_own_words_or_in_none_was_served_as_it_is():
+    row = random_turns(0)[0] | {"utterance": "stop", "reading": None, "day": "d69", "weight": 0.0}
+    for served in ("Stop!", "?!"):
+        assert {r["kind"] for r in tallied([row | {"served": served}]).to_pylist()} == {OUTCOME, FORM, SAID}
+
+
 def test_a_shift_moves_the_defects_of_its_wording_alone():
     rows = [row | {"served": None} for row in random_turns(2)]
     table = table_of(rows)
     defect = np.asarray(table.column("defect"), np.float64)
-    plain = visits_of(table, given_rephrases(table), defect, DECAY, USER_CAP)
+    plain = visits_of(table, given_rephrases(table), defect, DECAY, MINE)
     number = state_number("en-US", "play beat it")
     shifts = Shifts(np.array([number]), np.array([2.0]))
-    moved = visits_of(table, given_rephrases(table), defect, DECAY, USER_CAP, shifts)
+    moved = visits_of(table, given_rephrases(table), defect, DECAY, MINE, shifts)
     own = plain.states.number[plain.state] == number
-    assert (moved.defect[own] > plain.defect[own]).all()
+    assert (moved.defect[own] > np.minimum(plain.defect[own], 0.98)).all()
     assert (moved.defect[~own] == plain.defect[~own]).all()
 
 
