@@ -15,6 +15,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("REWRITER_DRIVER_MEMORY", "1500m")
+# Logs of tests are small: compiling hot loops twice costs more than it wins, in each of the many JVMs.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def test_one_day_runs_to_a_published_bundle_and_its_tasks_again_change_nothing(d
     manifest = (database / "bundles" / current.strip() / "manifest.json").read_bytes()
     linked = {path.name for path in (database / "runs" / DAY / "turns").iterdir()}
     assert linked == {f"day=2026-03-0{d}" for d in range(3, 9)}
-    for task in ("window", "mine_rewrites", "publish"):
+    for task in ("window", "build_global", "publish"):
         again = airflow(database, "tasks", "test", DAG, task, DAY)
         assert again.returncode == 0, (again.stdout + again.stderr)[-4000:]
     assert (database / "bundles/CURRENT").read_text("utf-8") == current
