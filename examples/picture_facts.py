@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from picture_mined import Mined, mined_of
 from scipy import sparse
 
-from jobs.mine_rewrites import read_evidence
+from jobs.evidence import read_evidence
 from jobs.storage import read_arrow
 from rewriter.config import settings_of
 from rewriter.errors import RewriterError

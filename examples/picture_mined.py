@@ -12,7 +12,8 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from jobs.counted_log import CountedLog, counted_log
-from jobs.rephrase_counts import Evidence, counting_of, user_turns
+from jobs.evidence import Evidence
+from jobs.rephrase_counts import counting_of, user_turns
 from jobs.scratch import scratch_beside
 from rewriter.markov.counts import Counts, Ints, merge_edges, sums
 from rewriter.markov.states import state_number

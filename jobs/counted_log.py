@@ -8,11 +8,11 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.evidence import Evidence
 from jobs.forms import reading_forms, through_readings, usual_readings
 from jobs.hubs import hub_states, without_hubs
 from jobs.leaving import defect_shifts
 from jobs.rephrase_counts import (
-    Evidence,
     counting_of,
     pair_support,
     said_next,

@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 from jobs.columns import normal_form
 from jobs.command import Parser, run_main
 from jobs.counted_log import counted_log
-from jobs.mine_rewrites import read_evidence
+from jobs.evidence import Evidence, read_evidence
 from jobs.neighbourhood import Neighbourhood, neighbourhood
-from jobs.rephrase_counts import Evidence, counting_of, user_turns
+from jobs.rephrase_counts import counting_of, user_turns
 from jobs.run import RECORD
 from jobs.scratch import scratch_beside
 from jobs.storage import read_arrow

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.dialogue import reading
+from jobs.evidence import Evidence
 from jobs.turns import is_served
 from rewriter.defects.sorted_view import RULE_COLUMNS, sorted_defects
 from rewriter.defects.view import NOTHING_UNDERSTOOD
@@ -32,30 +33,6 @@ BATCH_ROWS = 200_000
 #: Defect of a turn that the given table leaves out: neither a success nor a failure.
 UNLABELLED = 0.5
 Batches = Iterator[pa.RecordBatch]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What pairs are mined from; and by which model.
-
-    Attributes
-    ----------
-    turns : frame
-        With ``session_id`` filled.
-    defects : frame or None
-        ``turn_id``, ``defect``; None: by the rules.
-    links : frame or None
-        ``turn_id``, ``rephrase_turn_id``, ``weight``; None: adjacency.
-    days : the log's days, the first one first
-    has_intents : whether the log records intents, without which a null intent says nothing
-    """
-
-    turns: DataFrame
-    defects: DataFrame | None
-    links: DataFrame | None
-    model: str
-    days: tuple[str, ...]
-    has_intents: bool
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import mine_rewrites
+from jobs.evidence import Evidence, read_evidence
 from jobs.explain import example_lines
-from jobs.rephrase_counts import Evidence, counting_of, pair_support, said_next, state_counts, summed, tallies, user_turns
+from jobs.rephrase_counts import counting_of, pair_support, said_next, state_counts, summed, tallies, user_turns
 from jobs.rephrase_threshold import rephrase_threshold
 from jobs.storage import read_arrow
 from rewriter.errors import RewriterError
@@ -36,7 +37,7 @@ def log(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def evidence_of(path: Path, rows: list[dict[str, Any]]) -> Evidence:
-    return mine_rewrites.read_evidence(log(path, rows), None, None, None, Settings())
+    return read_evidence(log(path, rows), None, None, None, Settings())
 
 
 def supported(evidence: Evidence) -> dict[tuple[int, int], tuple[int, int, int]]:
@@ -121,7 +122,7 @@ def test_labels_that_miss_turns_or_are_no_probability_are_refused(spark, tmp_pat
     columns = [pa.array(labels.get(f.name, [None] * len(defects)), f.type) for f in DEFECTS.schema]
     pq.write_table(pa.table(columns, schema=DEFECTS.schema), tmp_path / "defects.parquet")
     with pytest.raises(RewriterError, match=fault):
-        mine_rewrites.read_evidence(turns, tmp_path / "defects.parquet", None, None, Settings())
+        read_evidence(turns, tmp_path / "defects.parquet", None, None, Settings())
 
 
 def test_the_threshold_is_the_models_unless_the_settings_name_one(tmp_path: Path):
