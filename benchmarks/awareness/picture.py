@@ -8,6 +8,7 @@ from typing import Any
 from examples.picture_svg import BAD, FAINT, GOOD, INK, MARGIN, MUTED, WIDTH, Canvas, heading
 
 _LEFT, _RIGHT, _HEIGHT = MARGIN + 40, WIDTH - 190, 150
+_LINE = 17  # least distance of two names
 _TONES = {"without": BAD, "with": GOOD}
 _NAMES = {"without": "without self-awareness", "with": "with self-awareness"}
 
@@ -61,7 +62,11 @@ def _panel(
         points = [(_x(result, row["round"]), y(row[miner][name])) for row in rounds]
         for (x1, y1), (x2, y2) in pairwise(points):
             canvas.line(x1, y1, x2, y2, stroke=tone, width=2.4)
-        canvas.text(_RIGHT + 12, points[-1][1] + 4, _NAMES[miner], size=12.5, fill=tone, weight=600)
+    # Names stand beside the ends of their lines, and apart where these are close.
+    ends = sorted((y(rounds[-1][miner][name]), miner) for miner in _TONES)
+    apart = max(_LINE - (ends[1][0] - ends[0][0]), 0.0) / 2
+    for (end, miner), shift in zip(ends, (-apart, apart), strict=True):
+        canvas.text(_RIGHT + 12, end + 4 + shift, _NAMES[miner], size=12.5, fill=_TONES[miner], weight=600)
     for row in rounds:
         number = str(row["round"])
         canvas.text(_x(result, row["round"]), top + _HEIGHT + 18, number, size=11.5, fill=INK, anchor="middle")
