@@ -14,6 +14,8 @@ from schemas.tables import REWRITE_PAIRS
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# Heavy: the loop's test asks its own models about the same logs in every run.
+@pytest.mark.heavy
 @pytest.mark.parametrize("scenario", ["no_failures", "shuffled"])
 def test_a_log_without_anything_to_learn_publishes_no_pair(scenario: str, tmp_path: Path):
     simulated = ["--users", "500", "--days", "10", "--seed", "4", "--scenario", scenario]
