@@ -21,7 +21,7 @@ from rewriter.settings import Mine
 
 
 def solve_chain(problem: Problem, settings: Mine, scratch: Scratch) -> Solution:
-    """C of every candidate, by the way that the number of edges asks for; all ways give the same rows."""
+    """C of every candidate, by the way that the number of edges asks for; all ways give the same rows within rounding."""
     if not problem.candidates.num_rows:
         return Solution(SOLVED.empty_table(), 0, 0)
     if problem.edges.count() <= settings.max_driver_edges:

@@ -13,17 +13,18 @@ EDGES = "source long, target long, weight long, is_reading boolean"
 FORMS = "state long, reading long, locale string, text string, domain string, intent string, users long"
 
 
-def log_of(locale: str, first: int, hub_weight: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, str]]]:
-    """120 states in pairs that lead to each other, and one that leads to 100 of them."""
-    states = range(first, first + 120)
+def log_of(locale: str, first: int, n: int, hub_weight: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, str]]]:
+    """n states in pairs that lead to each other, and one that leads to all but the last 19 of them."""
+    states = range(first, first + n)
     edges = [(s, s ^ 1, 9 * UNIT) for s in states if s != first]
-    edges += [(first, first + k, hub_weight * UNIT) for k in range(1, 101)]
+    edges += [(first, first + k, hub_weight * UNIT) for k in range(1, n - 19)]
     return edges, [(s, locale) for s in states]
 
 
 def test_a_state_that_leads_anywhere_is_cut_in_its_own_locale_only(spark):
-    english, spoken = log_of("en-US", 0, 2)
-    german, gesprochen = log_of("de-DE", 1000, 0)
+    english, spoken = log_of("en-US", 0, 120, 2)
+    # The same in another locale, of which too little is known: together the two logs would be large enough.
+    german, gesprochen = log_of("de-DE", 1000, 80, 2)
     # What succeeds is no transition to other words: a hub keeps it.
     success = (0, 1001, 300 * UNIT, True)
     edges = spark.createDataFrame([(*edge, False) for edge in english + german] + [success], EDGES)
@@ -37,6 +38,7 @@ def test_a_state_that_leads_anywhere_is_cut_in_its_own_locale_only(spark):
     assert len(left) == len(english) + len(german) - 101 + 1
     assert [row["target"] for row in left if 0 in (row["source"], row["target"])] == [1001]
     assert not hub_states(states, 121).collect()
+    assert {row["state"] for row in hub_states(states, 80).collect()} == {0, 1000}
     states.unpersist()
 
 

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from jobs.served import corrected, posteriors
-from rewriter.markov.awareness import Moved, Served, with_served
 from rewriter.markov.counts import Counts, merge_edges, sums
 from rewriter.markov.tally import MOVED, OUTCOME, SERVED, TRANSITION
 from rewriter.settings import Mine
+from tests.markov.served_reference import Moved, Served, with_served
 
 N = 12
 UNIT = 1_000_000

@@ -15,16 +15,14 @@ from scipy.stats import beta
 from rewriter.markov.awareness import (
     MIN_AS_IS,
     MIN_SERVED,
-    Moved,
-    Served,
     is_losing,
     p_better,
     split_moved,
     split_served,
     voice,
-    with_served,
 )
 from rewriter.markov.counts import Counts, counts_of
+from tests.markov.served_reference import Moved, Served, with_served
 
 CAP = 3.0
 WEIGHTS = st.floats(0.0, 300.0)
