@@ -20,7 +20,18 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(log: Path, out: Path, config: Path) -> subprocess.Popen[bytes]:
     words = ["--turns", str(log / "turns"), "--out", str(out), "--config", str(config)]
     command = [sys.executable, "-m", "jobs.cli", "run", *words]
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    out.mkdir(exist_ok=True)
+    with printed(out).open("ab") as file:
+        return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=file, stderr=subprocess.STDOUT)
+
+
+def printed(out: Path) -> Path:
+    """What the runs into this folder printed."""
+    return out / "printed.txt"
+
+
+def finish(log: Path, out: Path, config: Path) -> None:
+    assert run(log, out, config).wait() == 0, printed(out).read_text("utf-8")[-4000:]
 
 
 def bundle_bytes(out: Path) -> dict[str, bytes]:
@@ -37,7 +48,7 @@ def kill_runs(log: Path, out: Path, config: Path, kills: int, longest_s: float, 
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    assert run(log, out, config).wait() == 0
+    finish(log, out, config)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +71,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> tu
     config = folder / "small.toml"
     config.write_text(f'[mine]\nmin_users = 2\nmin_sessions = 2\n[train]\nencoder = "{tiny_bert}"\nmax_steps = 6\n', "utf-8")
     start = time.monotonic()
-    assert run(folder / "log", folder / "undisturbed", config).wait() == 0
+    finish(folder / "log", folder / "undisturbed", config)
     return folder / "log", config, bundle_bytes(folder / "undisturbed"), time.monotonic() - start
 
 
