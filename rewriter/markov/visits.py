@@ -52,6 +52,8 @@ class Visits:
         Chance of that rephrase, 0 without.
     defect : (n,) float
         Probability that the turn failed.
+    fade : (n,) float
+        What is left of the visit's weight at its age.
     scale : (n,) float
         What the visit weighs: it decays with age, a user's visits to one state weigh ``user_cap`` at most, and all that a
         user said ``user_total_cap``.
@@ -73,6 +75,7 @@ class Visits:
     like: Floats
     weight: Floats
     defect: Floats
+    fade: Floats
     scale: Floats
     served: Ints
     pooled: bool = False
@@ -214,6 +217,7 @@ def visits_of(
         like[heard],
         weight[heard],
         defect[heard],
+        fade[heard],
         scale,
         np.where(np.asarray(served.is_valid()) & is_other, other, -1)[heard],
         pooled,

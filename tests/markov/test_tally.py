@@ -142,3 +142,21 @@ def test_adjacency_ends_with_the_session_and_with_the_gap():
     assert (links.row.tolist(), links.is_given) == ([1, -1, -1, -1], False)
     assert links.chance[0] > 0
     assert not links.chance[1:].any()
+
+
+def test_the_majority_is_that_of_the_latest_turns():
+    one = random_turns(0)[0] | {"served": None, "defect": 0.0, "weight": 1.0}
+
+    def said(user: int, day: str, later: str) -> list[dict[str, Any]]:
+        first = one | {"user_id": f"u{user:02}", "session_id": f"{user}{day}", "day": day, "turn_id": f"{user}{day}a"}
+        first |= {"utterance": "watch it", "reading": None, "defect": 1.0, "rephrase_turn_id": f"{user}{day}b"}
+        other = first | {"turn_id": f"{user}{day}b", "utterance": later, "reading": later, "defect": 0.0}
+        return [first, other | {"rephrase_turn_id": None, "weight": 0.0}]
+
+    # Three users meant the film long ago; one of them and a new one have meant the game since.
+    before = [row for user in range(3) for row in said(user, "d00", "film")]
+    since = [row for user in (2, 3) for row in said(user, "d69", "game")]
+    rows = sorted(before + since, key=lambda row: (row["user_id"], row["session_id"], row["turn_id"]))
+    source, game, film = (state_number(one["locale"], key) for key in ("watch it", "game", "film"))
+    cast = {r["target"]: r["a"] for r in tallied(rows).to_pylist() if (r["kind"], r["source"]) == (VOTE, source)}
+    assert cast[game] > 1_700_000 > 2 * cast[film]
