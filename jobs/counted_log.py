@@ -40,7 +40,7 @@ class CountedLog:
     names : frame
         ``state``, ``locale``, ``text``, ``domain``, ``intent``, ``is_reading``.
     usual : frame
-        ``state``, ``reading``: how each wording is mostly read.
+        ``state``, ``reading``, ``share``: how each wording is mostly read, and by what share of its users.
     transitions : frame
         ``source``, ``target``, ``weight``, ``is_reading``.
     edges, ends : frame

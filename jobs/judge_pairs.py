@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jobs.counted_log import CountedLog
+from jobs.forms import USUAL
 from jobs.rephrase_counts import Batches
 from rewriter.decision.candidate import Candidate, Pair
 from rewriter.decision.guards import Guards
@@ -94,6 +95,9 @@ def judged_pairs(log: CountedLog, near: Callable[[DataFrame], DataFrame], settin
     pairs = log.support.join(near(_side(log.states, "source", "p", "p_high", "is_hub")), "source")
     pairs = pairs.join(near(_side(target, "rewrite", "p", "p_low", "is_hub", "is_said")), "rewrite", "left")
     pairs = pairs.withColumnRenamed("rewrite_is_said", "is_said").join(log.votes, ["source", "rewrite"], "left")
+    understood = log.usual.where(F.col("share") >= USUAL).withColumn("is_understood", F.lit(True))
+    read_so = understood.selectExpr("state as source", "reading as rewrite", "is_understood")
+    pairs = pairs.join(near(read_so), ["source", "rewrite"], "left")
     if log.losing is None:
         pairs = pairs.withColumn("loses_live", F.lit(False))
     else:
@@ -101,7 +105,7 @@ def judged_pairs(log: CountedLog, near: Callable[[DataFrame], DataFrame], settin
         pairs = pairs.join(named, ["source", "rewrite"], "left")
     unknown = float("nan")
     pairs = pairs.fillna({"rewrite_p": 0.0, "rewrite_low": 0.0, "vote": unknown, "came": unknown})
-    pairs = pairs.fillna({"rewrite_is_hub": False, "is_said": False, "loses_live": False})
+    pairs = pairs.fillna(False, ["rewrite_is_hub", "is_said", "loses_live", "is_understood"])
     return pairs.mapInArrow(_by_numbers(settings), JUDGED)
 
 

@@ -84,6 +84,7 @@ class Mine:
         5_000_000, "transitions", "a component with more is broadcast, and its sources are solved in blocks by all tasks"
     )
     max_source_success: float = _set(0.8, "probability", "a request that succeeds more often than this is left alone")
+    max_understood_success: float = _set(0.5, "probability", "the same for a request that is mostly read as the rewrite is")
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ def judge(pairs: pa.Table, settings: Mine) -> pa.Table:
         ``users``, ``sessions``, ``days`` (support); ``source_p``, ``source_high``, ``rewrite_p``, ``rewrite_low`` (of
         `success_of`); ``vote``, ``came``: share of those who say the source otherwise that mean the rewrite, and of all who
         say it that come to be understood as the rewrite is (NaN: nothing known); ``source_is_hub``, ``rewrite_is_hub``,
-        ``is_said`` (enough users say the rewrite), ``loses_live`` (bool). Other columns pass through.
+        ``is_said`` (enough users say the rewrite), ``loses_live``, ``is_understood`` (NLU mostly reads the source as the
+        rewrite; all bool). Other columns pass through.
 
     Returns
     -------
@@ -78,6 +79,7 @@ def judge(pairs: pa.Table, settings: Mine) -> pa.Table:
         return pairs.column(name).to_numpy()
 
     lift, lower = lift_bound(column("source_p"), column("source_high"), column("rewrite_p"), column("rewrite_low"))
+    understood_well = column("is_understood") & (column("source_p") > settings.max_understood_success)
     rules = (
         (column("source_is_hub"), "the request leads anywhere (hub)"),
         (column("rewrite_is_hub"), "the rewrite leads anywhere (hub)"),
@@ -90,6 +92,7 @@ def judge(pairs: pa.Table, settings: Mine) -> pa.Table:
         (column("came") < settings.min_user_share, "few who say it come to mean the rewrite"),
         (column("rewrite_p") <= settings.min_rewrite_success, "the rewrite fails too"),
         (column("source_p") > settings.max_source_success, "the request normally succeeds"),
+        (understood_well, "the request is understood as it is"),
         (~(lower > settings.min_lift), "no certain gain in success"),
     )
     reason = np.full(pairs.num_rows, "", object)

@@ -18,7 +18,7 @@ FORMS = f"state long, p double, p_low double, forms array<{FORM}>"
 TRANSITIONS = "source long, target long, weight long, is_reading boolean"
 
 
-def log_of(spark, losing: Any = None, forms: Any = (), followed: Any = (), votes: Any = ()) -> CountedLog:
+def log_of(spark, losing: Any = None, forms: Any = (), followed: Any = (), votes: Any = (), usual: Any = ()) -> CountedLog:
     """Wordings 1 to 4, the reading 9 with its forms; who says what is up to the test."""
     states = [(1, False, 0.1, 0.05, 0.2), (2, False, 0.9, 0.85, 0.95), (3, True, 0.5, 0.4, 0.6), (4, False, 0.9, 0.8, 0.95)]
     pairs = [(1, 2, 50), (1, 3, 50), (1, 4, 50), (2, 1, 50), (4, 2, 3), (1, 9, 50)]
@@ -31,7 +31,7 @@ def log_of(spark, losing: Any = None, forms: Any = (), followed: Any = (), votes
     ]
     return CountedLog(
         names=spark.createDataFrame(names, NAMES),
-        usual=spark.createDataFrame([], "state long, reading long"),
+        usual=spark.createDataFrame(list(usual), "state long, reading long, share double"),
         transitions=spark.createDataFrame([], TRANSITIONS),
         edges=spark.createDataFrame([], TRANSITIONS),
         ends=spark.createDataFrame([], "state long, success long, failure long"),
@@ -79,6 +79,13 @@ def test_the_votes_of_a_pair_are_its_own(spark):
     found = judged(log_of(spark, votes=[(1, 2, 0.3, 0.9), (1, 4, 0.7, 0.1)]), Mine(min_user_share=0.2))
     assert found[1, 2]["reason"] == "most who say it otherwise mean something else"
     assert found[1, 4]["reason"] == "few who say it come to mean the rewrite"
+
+
+def test_a_request_that_is_mostly_read_as_the_rewrite_is_left_alone_unless_it_fails(spark):
+    log = log_of(spark, usual=[(1, 2, 0.7), (1, 4, 0.5), (2, 1, 0.7)])
+    reasons = {pair: row["reason"] for pair, row in judged(log, Mine(max_understood_success=0.05)).items()}
+    assert (reasons[1, 2], reasons[1, 4]) == ("the request is understood as it is", "")
+    assert judged(log)[1, 2]["reason"] == ""
 
 
 def test_guards_see_the_words_and_readings_of_the_allowed_pairs(spark):

@@ -23,6 +23,7 @@ FIT = {
     "rewrite_is_hub": False,
     "loses_live": False,
     "is_said": True,
+    "is_understood": False,
     "vote": 0.9,
     "came": 0.9,
 }
@@ -46,6 +47,7 @@ def reason(settings: Mine | None = None, **change: object) -> str:
         ({"vote": 0.4}, "most who say it otherwise mean something else"),
         ({"rewrite_p": 0.5}, "the rewrite fails too"),
         ({"source_p": 0.81, "source_high": 0.82}, "the request normally succeeds"),
+        ({"is_understood": True, "source_p": 0.51, "source_high": 0.6}, "the request is understood as it is"),
         ({"rewrite_low": 0.15}, "no certain gain in success"),
     ],
 )
