@@ -107,9 +107,9 @@ def pairs(visits: Visits, ways: Ways, n_days: int) -> dict[str, Column]:
 def votes(visits: Visits, ways: Ways) -> dict[str, Column]:
     """What the users of each wording meant by it: a row for every pair that has support, be it without a vote.
 
-    Every user who said it otherwise has one vote, split by weight over what they came to and where they were understood;
-    served turns have none. Old turns count less in it, and it weighs what the user's latest one does: who changes their mind
-    is followed. ``b`` also counts those who were understood at once.
+    Every user who said it otherwise has one vote at most, split by weight over what they came to and where they were
+    understood, and as sure as the surest of these rephrases; old ones weigh less: who changes their mind is followed.
+    Served turns have none. ``b`` also counts those who were understood at once.
     """
     m = max(len(visits.states.number), 1)
     at_once = np.flatnonzero((visits.served < 0) & (visits.reading >= 0) & (visits.defect < UNDERSTOOD))
@@ -118,12 +118,12 @@ def votes(visits: Visits, ways: Ways) -> dict[str, Column]:
     target = np.concatenate([ways.target, visits.reading[at_once]])
     user = visits.user[np.concatenate([ways.visit, at_once])]
     came = np.concatenate([understood, np.ones(len(at_once), bool)])
-    fade = np.concatenate([np.where(understood, visits.fade[ways.visit], 0.0), np.zeros(len(at_once))])
-    weight = fade * np.concatenate([visits.weight[ways.visit], np.zeros(len(at_once))])
+    weight = np.where(understood, (visits.fade * visits.weight)[ways.visit], 0.0)
+    weight = np.concatenate([weight, np.zeros(len(at_once))])
     _, voter = np.unique(user * m + source, return_inverse=True)
-    cast, latest = np.bincount(voter, weight, minlength=1)[voter], np.zeros(int(voter.max(initial=0)) + 1)
-    np.maximum.at(latest, voter, fade)
-    vote = units(latest[voter] * np.divide(weight, cast, out=np.zeros(len(weight)), where=cast > 0))
+    cast, surest = np.bincount(voter, weight, minlength=1)[voter], np.zeros(int(voter.max(initial=0)) + 1)
+    np.maximum.at(surest, voter, weight)
+    vote = units(surest[voter] * np.divide(weight, cast, out=np.zeros(len(weight)), where=cast > 0))
     key, place = np.unique(source * m + target, return_inverse=True)
     return {
         "source": visits.states.number[key // m],

@@ -184,7 +184,6 @@ def slow_votes(log: SlowLog) -> dict[tuple[int, ...], list[int]]:
     cast: dict[tuple[str, int], dict[int, float]] = defaultdict(lambda: defaultdict(float))
     came: dict[tuple[int, int], set[str]] = defaultdict(set)
     rows_of: dict[tuple[str, int, int], list[float]] = defaultdict(list)
-    latest: dict[tuple[str, int], float] = defaultdict(float)
     for row in log.said.values():
         user, s, fade = row["user_id"], log.state(row), DECAY[row["day"]]
         for target, other in log.ways(row):
@@ -192,14 +191,14 @@ def slow_votes(log: SlowLog) -> dict[tuple[int, ...], list[int]]:
             if other is not row and other["defect"] < UNDERSTOOD:
                 cast[user, s][target] += fade * log.weight(row)
                 rows_of[user, s, target].append(fade * log.weight(row))
-                latest[user, s] = max(latest[user, s], fade)
                 came[s, target].add(user)
         if not log.live(row) and row["reading"] is not None and row["defect"] < UNDERSTOOD:
             came[s, log.unit(row, s)].add(user)
     votes: dict[tuple[int, ...], list[int]] = {(VOTE, *_pair(pair)): [0, len(users)] for pair, users in came.items()}
     for (user, s, target), weights in rows_of.items():
         whole = sum(cast[user, s].values())
-        votes[VOTE, s, 0, target][0] += sum(half_up(latest[user, s] * weight / whole) for weight in weights)
+        surest = max(max(rows_of[user, s, other]) for other in cast[user, s])
+        votes[VOTE, s, 0, target][0] += sum(half_up(surest * weight / whole) for weight in weights)
     return votes
 
 
