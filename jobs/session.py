@@ -23,6 +23,8 @@ _DEFAULTS = {
     # Forked Python workers are reused: importing NumPy and ONNX Runtime for each task would dominate small jobs.
     "spark.python.worker.reuse": "true",
 }
+#: Two cores; a task may fail twice, as on a cluster: a worker that the system kills for its memory does not end the run.
+_MASTER = "local[2,3]"
 _LOCAL = {
     # A few partitions: the default of 200 costs more in scheduling than a local log takes to read.
     "spark.sql.shuffle.partitions": "4",
@@ -35,7 +37,7 @@ _LOCAL = {
 
 
 def spark_session(name: str = "rewriter") -> SparkSession:
-    """The running session, or a new one: as spark-submit set it, else on this machine's cores (``local[2]``).
+    """The running session, or a new one: as spark-submit set it, else on two of this machine's cores.
 
     ``REWRITER_MASTER`` names another local master; ``REWRITER_DRIVER_MEMORY`` the driver's memory.
     """
@@ -47,7 +49,7 @@ def spark_session(name: str = "rewriter") -> SparkSession:
     builder = SparkSession.builder.appName(name)
     submitted = "SPARK_SUBMIT" in os.environ or "SPARK_ENV_LOADED" in os.environ
     if not submitted:
-        builder = builder.master(os.environ.get("REWRITER_MASTER", "local[2]"))
+        builder = builder.master(os.environ.get("REWRITER_MASTER", _MASTER))
     for key, value in (_DEFAULTS if submitted else _DEFAULTS | _LOCAL).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
