@@ -109,7 +109,8 @@ def votes(visits: Visits, ways: Ways) -> dict[str, Column]:
 
     Every user who said it otherwise has one vote at most, split by weight over what they came to and where they were
     understood, and as sure as the surest of these rephrases; old ones weigh less: who changes their mind is followed.
-    Served turns have none. ``b`` also counts those who were understood at once.
+    Of a served turn only what the user went on to say instead counts: to be content with what was served is no vote.
+    ``b`` also counts those who were understood at once.
     """
     m = max(len(visits.states.number), 1)
     at_once = np.flatnonzero((visits.served < 0) & (visits.reading >= 0) & (visits.defect < UNDERSTOOD))
