@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -75,10 +76,26 @@ def test_neighbours_keep_to_the_session_and_to_the_order_of_turns(spark, tmp_pat
         7.0,
     )
     assert first["nbest_margin"] == 0.25
-    assert (second["prev_text"], second["prev_gap_s"], second["next_gap_s"], second["is_last"]) == ("first", 0.0, 7.0, False)
+    assert (second["prev_text"], second["next_gap_s"], second["is_last"]) == ("first", 7.0, False)
     assert third["is_last"]
-    assert second["reading"] == third["reading"]
+    assert first["nbest_entropy"] == pytest.approx(-(0.6 * math.log(0.6) + 0.4 * math.log(0.4)))
+    assert second["nbest_entropy"] is None
     assert (got["other"]["prev_text"], got["other"]["next_text"]) == (None, None)
+
+
+def test_an_answer_given_before_in_the_session_is_an_echo(spark, tmp_path):
+    said = [
+        ("a", "s", "sorry"),
+        ("b", "s", "hello"),
+        ("c", "s", None),
+        ("d", "s", "sorry"),
+        ("e", "r", "sorry"),
+        ("f", "r", None),
+    ]
+    rows = [turn(name, i, session_id=session, response=answer) for i, (name, session, answer) in enumerate(said)]
+    view = neighbours(read_table(spark, log(tmp_path / "t.parquet", rows), TURNS), 45.0)
+    echo = {r["turn_id"]: r["is_echo"] for r in view.collect()}
+    assert echo == {"a": False, "b": False, "c": None, "d": True, "e": False, "f": None}
 
 
 def test_rules_label_each_turn_on_the_day_it_happened(spark, tmp_path):
@@ -169,7 +186,7 @@ def _brier(out, failed):
 def test_a_trained_model_judges_planted_failures_better_than_the_rules(spark, planted, tmp_path):
     src, failed = planted
     kept = train_defects.main(["--turns", str(src), "--days", "fit", "--out", str(tmp_path / "m")])
-    assert kept["kept"] == "logistic"
+    assert kept["kept"] == "agreement"
     assert kept["average_precision_model"] > kept["average_precision_rules"]
     label_defects.main(["--turns", str(src), "--out", str(tmp_path / "rules")])
     label_defects.main(["--turns", str(src), "--model", str(tmp_path / "m"), "--out", str(tmp_path / "model")])
@@ -185,11 +202,33 @@ def test_training_twice_gives_the_same_bytes_and_a_card(spark, planted, tmp_path
     files = [{p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("a", "b")]
     assert files[0] == files[1]
     assert set(files[0]) == {"defects.json", "card.md"}
-    assert json.loads(files[0]["defects.json"])["kind"] == "logistic"
-    assert "history_rate" in files[0]["card.md"].decode()
+    assert json.loads(files[0]["defects.json"])["anchor"] == "status"
+    assert "| history |" in files[0]["card.md"].decode()
 
 
-def test_a_log_without_weak_labels_keeps_the_rules(spark, tmp_path):
+def test_a_log_with_answers_brings_an_encoder_and_the_variants_differ(spark, tiny_bert, tmp_path):
+    answers = "play jazz", "play rock", "good morning", "what is the weather"
+    rows = [
+        turn(f"t{i}", 20 * i, answers[i % 4], session_id=f"s{i // 8}", response=answers[(i + (i % 5 == 0)) % 4])
+        for i in range(160)
+    ]
+    src, config = log(tmp_path / "t.parquet", rows), tmp_path / "c.toml"
+    config.write_text(f'[train]\nencoder = "{tiny_bert}"\n')
+    train_defects.main(["--turns", str(src), "--out", str(tmp_path / "m"), "--config", str(config)])
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {"defects.json", "card.md", "answers.npy", "encoder"}
+    assert json.loads((tmp_path / "m" / "defects.json").read_text())["anchor"] == "answer"
+    found = {}
+    for variant in ("offline", "runtime"):
+        out = tmp_path / variant
+        label_defects.main(["--turns", str(src), "--model", str(tmp_path / "m"), "--variant", variant, "--out", str(out)])
+        found[variant] = {t: row["defect"] for t, row in labelled(out).items()}
+    swapped = [found["offline"][f"t{i}"] for i in range(160) if i % 5 == 0]
+    fitting = [found["offline"][f"t{i}"] for i in range(160) if i % 5]
+    assert min(swapped) > np.mean(fitting)
+    assert found["runtime"] != found["offline"]
+
+
+def test_a_log_without_an_anchor_keeps_the_rules(spark, tmp_path):
     src = log(tmp_path / "t.parquet", [turn(f"t{i}", i * 86400) for i in range(5)])
     assert train_defects.main(["--turns", str(src), "--out", str(tmp_path / "m")])["kept"] == "rules"
     counts = label_defects.main(["--turns", str(src), "--model", str(tmp_path / "m"), "--out", str(tmp_path / "d")])
