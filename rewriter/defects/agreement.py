@@ -17,6 +17,9 @@ ROUNDS = 5
 ANCHOR_WEIGHT = 0.5
 #: Bins of the swapped answers' rank.
 BINS = 10
+#: Chance that an answer failed which fits no better than one from another dialogue: a judgement, not a fit. Many answers
+#: fit anywhere, and an encoder does not see all that makes one fit.
+SWAPPED_FAILS = 0.5
 
 
 def _correlation(a: Floats, b: Floats) -> float:
@@ -54,11 +57,11 @@ def agreement_weights(scores: dict[str, Floats], anchor: str) -> dict[str, float
 
 
 def swapped_probability(misfit: Floats) -> Floats:
-    """Chance that each answer fits no better than one from another dialogue, from the misfits alone.
+    """Chance that each answer is no better than one from another dialogue, from the misfits alone.
 
-    Swapped answers have misfits spread evenly over 0..1, by construction. So have answers that fail, and an answer that
-    fits is near 0: the share of failures is the density at the far end, and their share among answers of one misfit is
-    that over the density there. The densities rise, in truth, towards the fitting end; so they are made to.
+    Swapped answers have misfits spread evenly over 0..1, by construction; an answer that fits is near 0. So the share of
+    answers that are no better is the density at the far end, and their share among answers of one misfit is that over the
+    density there. The densities rise, in truth, towards the fitting end; so they are made to.
     """
     place = np.minimum((misfit * BINS).astype(np.int64), BINS - 1)
     density = np.bincount(place, minlength=BINS) * BINS / len(misfit)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from rewriter.defects.agreement import agreement_weights, swapped_probability
+from rewriter.defects.agreement import SWAPPED_FAILS, agreement_weights, swapped_probability
 from rewriter.defects.features import FEATURES, GROUPS, LABEL_GROUPS, SIGNAL_GROUP, is_strong, log_odds
 from rewriter.defects.model import Calibration, DefectModel, standardise
 from rewriter.defects.view import Bools, Floats
@@ -78,7 +78,7 @@ def anchor_log_odds(anchor: str, features: NDArray[np.float32], rules: Floats) -
         return values
     known = ~np.isnan(values)
     out = np.full(len(values), np.nan)
-    out[known] = log_odds(swapped_probability(values[known]))
+    out[known] = log_odds(SWAPPED_FAILS * swapped_probability(values[known]))
     return out
 
 
