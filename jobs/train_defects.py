@@ -22,12 +22,13 @@ from jobs.session import spark_session
 from jobs.storage import read_table, whole_folder
 from rewriter.config import read_settings
 from rewriter.defects.card import model_card
+from rewriter.defects.comparison import Examples
 from rewriter.defects.features import LABEL_GROUPS
 from rewriter.defects.meaning import N_ANSWERS
 from rewriter.defects.model import DefectModel
 from rewriter.defects.prepare import save_meaning
 from rewriter.defects.signals import SIGNALS
-from rewriter.defects.training import Examples, train
+from rewriter.defects.training import train
 from rewriter.settings import Settings
 from schemas.tables import TURNS
 
@@ -82,7 +83,7 @@ def fit(turns: DataFrame, settings: Settings, folder: Path) -> tuple[DefectModel
     rows = _sample(with_wording(judged), judged.count()).toArrow()
     judged.unpersist()
     about = {"turns": rows.num_rows, "first_day": days[0], "last_day": days[-1], "heldout_days": list(heldout)}
-    return train(_examples(rows, heldout)), about
+    return train(_examples(rows, heldout), settings.defects.swapped_fails), about
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

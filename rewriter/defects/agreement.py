@@ -17,9 +17,6 @@ ROUNDS = 5
 ANCHOR_WEIGHT = 0.5
 #: Bins of the swapped answers' rank.
 BINS = 10
-#: Chance that an answer failed which fits no better than one from another dialogue: a judgement, not a fit. Many answers
-#: fit anywhere, and an encoder does not see all that makes one fit.
-SWAPPED_FAILS = 0.5
 
 
 def _correlation(a: Floats, b: Floats) -> float:

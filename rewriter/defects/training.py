@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
-from rewriter.defects.agreement import SWAPPED_FAILS, agreement_weights, swapped_probability
-from rewriter.defects.features import FEATURES, GROUPS, LABEL_GROUPS, SIGNAL_GROUP, is_strong, log_odds
+from rewriter.defects.agreement import agreement_weights, swapped_probability
+from rewriter.defects.comparison import Examples, compare
+from rewriter.defects.features import FEATURES, GROUPS, is_strong, log_odds
 from rewriter.defects.model import Calibration, DefectModel, standardise
-from rewriter.defects.view import Bools, Floats
+from rewriter.defects.view import Floats
 
 #: Groups that may be the anchor, best first, with the feature that tells whether the log records them.
 ANCHORS = {"nlu": "nlu_doubt", "status": "failed_answer", "answer": "answer_misfit"}
 #: Share of the turns of which the anchor has to be known, and least number of understood turns to learn from.
 MIN_KNOWN = 0.5
 MIN_TURNS = 100
-#: A group's signals are compared on held-out days with at least so many of them.
-MIN_COMPARED = 20
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Turns: features (n, f) with history, signals, the rules' probability (whole, with each group hidden), held-out."""
-
-    features: NDArray[np.float32]
-    signals: dict[str, Bools]
-    rules: Floats
-    hidden_rules: dict[str, Floats]
-    heldout: Bools
-
-
-def fires(signals: dict[str, Bools], group: str) -> Bools:
-    """Where a strong signal of the group is present."""
-    found: Bools = np.logical_or.reduce([signals[name] for name, g in SIGNAL_GROUP.items() if g == group])
-    return found
-
-
-def restated(group: str) -> tuple[str, ...]:
-    """Groups that restate a group's signals: a quick repeat is a fact about the next turn, so all that is known of it."""
-    return (group, "following", "reaction") if group == "repeat" else (group,)
 
 
 def _moments(features: NDArray[np.float32]) -> tuple[Floats, Floats]:
@@ -65,7 +40,7 @@ def find_anchor(features: NDArray[np.float32]) -> str:
     return ""
 
 
-def anchor_log_odds(anchor: str, features: NDArray[np.float32], rules: Floats) -> Floats:
+def anchor_log_odds(anchor: str, features: NDArray[np.float32], rules: Floats, swapped_fails: float) -> Floats:
     """What the anchor itself says of n understood turns; NaN where it says nothing.
 
     NLU's confidence is read as the chance that it is right; a status as the rules read it, with all they know; an answer
@@ -78,7 +53,7 @@ def anchor_log_odds(anchor: str, features: NDArray[np.float32], rules: Floats) -
         return values
     known = ~np.isnan(values)
     out = np.full(len(values), np.nan)
-    out[known] = log_odds(SWAPPED_FAILS * swapped_probability(values[known]))
+    out[known] = log_odds(swapped_fails * swapped_probability(values[known]))
     return out
 
 
@@ -103,44 +78,44 @@ def _calibration(score: Floats, said: Floats, agreement: float = 1.0) -> Calibra
     return Calibration(*(round(float(v), 6) for v in values))
 
 
-def _compare(model: DefectModel, examples: Examples) -> dict[str, Any]:
-    """Average precision of rules and model on held-out turns: each group's signals told from everything else."""
-    held, groups = examples.heldout, {}
-    # Rules tie often, and average precision counts a tie at its worst: break ties at random, for both alike.
-    jitter = np.random.default_rng(0).uniform(0.0, 1e-6, int(held.sum()))
-    for group in LABEL_GROUPS:
-        label = fires(examples.signals, group)[held]
-        if MIN_COMPARED <= label.sum() < len(label):
-            lost = examples.signals["not_understood"][held] & (group != "nlu")
-            score = model.score(examples.features[held], hidden=restated(group))
-            odds = model.offline.log_odds(score, lost) + jitter
-            rules = examples.hidden_rules[group][held] + jitter
-            scores = {"rules": average_precision_score(label, rules), "model": average_precision_score(label, odds)}
-            counts = {"n": len(label), "positives": int(label.sum())}
-            groups[group] = counts | {name: round(float(score), 4) for name, score in scores.items()}
-    if not groups:
-        return {}
-    means = {k: round(float(np.mean([c[k] for c in groups.values()])), 4) for k in ("model", "rules")}
-    return {"heldout_average_precision": groups, "mean": means}
-
-
-def train(examples: Examples) -> DefectModel:
-    """The model of the turns that are not held out; kind "rules" where no anchor says what failure looks like.
-
-    Weights come from turns that NLU understood: the others have failed as a rule, and would drown what tells apart.
-    """
-    fit = ~examples.heldout
-    base_rate = round(float(is_strong(examples.signals)[fit].mean()), 6) if fit.any() else 0.0
-    plain = fit & ~examples.signals["not_understood"]
+def _weighed(examples: Examples, base_rate: float, swapped_fails: float) -> DefectModel | None:
+    """The model of the turns that are not held out; None where no anchor says what failure looks like."""
+    plain = ~examples.heldout & ~examples.signals["not_understood"]
     features = examples.features[plain]
     anchor = find_anchor(features) if len(features) >= MIN_TURNS else ""
     if not anchor:
-        return DefectModel("rules", base_rate, metrics={"reason": "nothing in the log states a chance of failure"})
+        return None
     mean, scale = _moments(features)
     weights, groups = _weights(standardise(features, mean.tolist(), scale.tolist()), anchor)
     model = DefectModel("agreement", base_rate, anchor, tuple(mean.tolist()), tuple(scale.tolist()), tuple(weights.tolist()))
-    said = anchor_log_odds(anchor, features, examples.rules[plain])
+    said = anchor_log_odds(anchor, features, examples.rules[plain], swapped_fails)
     offline, runtime = (model.score(features, variant) for variant in ("offline", "runtime"))
     together = float(np.corrcoef(offline, runtime)[0, 1]) if runtime.std() > 1e-6 else 0.0
-    model = replace(model, offline=_calibration(offline, said), runtime=_calibration(runtime, said, max(together, 0.0)))
-    return replace(model, metrics={"weights": groups} | _compare(model, examples))
+    calibrated = {"offline": _calibration(offline, said), "runtime": _calibration(runtime, said, max(together, 0.0))}
+    return replace(model, **calibrated, metrics={"weights": groups})
+
+
+def train(examples: Examples, swapped_fails: float = 0.5) -> DefectModel:
+    """The model of the turns that are not held out; kind "rules" where it does not surely beat the rules on the others.
+
+    Weights come from turns that NLU understood: the others have failed as a rule, and would drown what tells apart.
+
+    Parameters
+    ----------
+    examples
+        Turns of whole days.
+    swapped_fails
+        Setting ``[defects] swapped_fails``; read only where answers are the anchor.
+    """
+    fit = ~examples.heldout
+    base_rate = round(float(is_strong(examples.signals)[fit].mean()), 6) if fit.any() else 0.0
+    model = _weighed(examples, base_rate, swapped_fails)
+    if model is None:
+        return DefectModel("rules", base_rate, metrics={"reason": "nothing in the log states a chance of failure"})
+    compared = compare(model, examples)
+    if not compared:
+        return DefectModel("rules", base_rate, metrics={"reason": "too few strong signals on held-out days to compare"})
+    if compared["gain_lower"] <= 0:
+        reason = "on held-out days it did not surely beat the rules"
+        return DefectModel("rules", base_rate, metrics=compared | {"reason": reason})
+    return replace(model, metrics=model.metrics | compared)

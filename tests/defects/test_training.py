@@ -4,11 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rewriter.defects.comparison import Examples, restated
 from rewriter.defects.features import FEATURES, GROUPS, LABEL_GROUPS, RUNTIME_GROUPS
 from rewriter.defects.model import FILE, LOST, DefectModel, load_model
 from rewriter.defects.rules import CEILING, FLOOR
 from rewriter.defects.signals import SIGNALS
-from rewriter.defects.training import Examples, find_anchor, restated, train
+from rewriter.defects.training import find_anchor, train
 from rewriter.errors import RewriterError
 
 #: Features that planted failures move; all others are noise.
@@ -72,6 +73,37 @@ def test_without_an_anchor_the_rules_stand_alone_and_say_why():
     model = train(silent)
     assert (model.kind, model.anchor) == ("rules", "")
     assert "nothing" in model.metrics["reason"]
+
+
+def test_rules_that_tell_the_held_out_signals_as_well_are_kept():
+    examples, _ = planted()
+    told = np.where(examples.signals["quick_repeat"], 0.6, 0.12)
+    model = train(replace(examples, hidden_rules=dict.fromkeys(LABEL_GROUPS, told)))
+    assert (model.kind, model.anchor, model.weights) == ("rules", "", ())
+    assert model.metrics["mean"]["rules"] == 1.0 > model.metrics["mean"]["model"]
+    assert model.metrics["gain_lower"] < 0
+
+
+def test_without_signals_on_held_out_days_nothing_shows_that_a_model_is_better():
+    examples, _ = planted(n=1000)
+    none = {name: found & ~examples.heldout for name, found in examples.signals.items()}
+    model = train(replace(examples, signals=none))
+    assert model.kind == "rules"
+    assert "too few" in model.metrics["reason"]
+
+
+@pytest.mark.parametrize(("reads_answers", "kind"), [(True, "agreement"), (False, "rules")])
+def test_where_answers_are_the_anchor_the_model_must_tell_swapped_ones(reads_answers, kind):
+    rng = np.random.default_rng(0)
+    features = np.full((4000, len(FEATURES)), np.nan, np.float32)
+    misfit = rng.beta(1, 6, 4000) if reads_answers else rng.uniform(size=4000)
+    features[:, FEATURES.index("answer_misfit")] = misfit
+    silent = {name: np.zeros(4000, bool) for name in SIGNALS}
+    hidden = dict.fromkeys(LABEL_GROUPS, np.full(4000, 0.12))
+    model = train(Examples(features, silent, np.full(4000, 0.12), hidden, np.arange(4000) >= 3000))
+    assert model.kind == kind
+    assert model.metrics["heldout_average_precision"]["answer"]["rules"] == pytest.approx(0.5, abs=0.03)
+    assert (model.metrics["heldout_average_precision"]["answer"]["model"] > 0.75) == reads_answers
 
 
 @pytest.mark.parametrize(
