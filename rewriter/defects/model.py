@@ -32,7 +32,7 @@ def standardise(features: NDArray[np.float32], mean: Sequence[float], scale: Seq
 
 @dataclass(frozen=True)
 class Calibration:
-    """Log-odds of a score: ``centre`` at the score's mean, ``width`` for each ``spread`` above it."""
+    """Log-odds of a score: ``centre`` at the score's mean, ``width`` more for each ``spread`` above it."""
 
     mean: float = 0.0
     spread: float = 1.0

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from rewriter.defects.agreement import agreement_weights, swapped_probability
 from rewriter.defects.comparison import Examples, compare
 from rewriter.defects.features import FEATURES, GROUPS, is_strong, log_odds
 from rewriter.defects.model import Calibration, DefectModel, standardise
+from rewriter.defects.rules import sigmoid
 from rewriter.defects.view import Floats
 
 #: Groups that may be the anchor, best first, with the feature that tells whether the log records them.
@@ -74,8 +76,10 @@ def _weights(z: Floats, anchor: str) -> tuple[Floats, dict[str, float]]:
 def _calibration(score: Floats, said: Floats, agreement: float = 1.0) -> Calibration:
     """The score on the anchor's own scale: as many turns fail, and odds vary as much, as far as the score agrees."""
     known = said[~np.isnan(said)]
-    values = (score.mean(), max(float(score.std()), 1e-6), known.mean(), agreement * known.std())
-    return Calibration(*(round(float(v), 6) for v in values))
+    mean, spread, width = score.mean(), max(float(score.std()), 1e-6), agreement * known.std()
+    moved, share = width * (score - mean) / spread, sigmoid(known).mean()
+    centre = brentq(lambda c: sigmoid(c + moved).mean() - share, -20.0, 20.0)
+    return Calibration(*(round(float(v), 6) for v in (mean, spread, centre, width)))
 
 
 def _weighed(examples: Examples, base_rate: float, swapped_fails: float) -> DefectModel | None:
@@ -91,8 +95,12 @@ def _weighed(examples: Examples, base_rate: float, swapped_fails: float) -> Defe
     said = anchor_log_odds(anchor, features, examples.rules[plain], swapped_fails)
     offline, runtime = (model.score(features, variant) for variant in ("offline", "runtime"))
     together = float(np.corrcoef(offline, runtime)[0, 1]) if runtime.std() > 1e-6 else 0.0
-    calibrated = {"offline": _calibration(offline, said), "runtime": _calibration(runtime, said, max(together, 0.0))}
-    return replace(model, **calibrated, metrics={"weights": groups})
+    return replace(
+        model,
+        offline=_calibration(offline, said),
+        runtime=_calibration(runtime, said, max(together, 0.0)),
+        metrics={"weights": groups},
+    )
 
 
 def train(examples: Examples, swapped_fails: float = 0.5) -> DefectModel:

@@ -209,7 +209,13 @@ def test_training_twice_gives_the_same_bytes_and_a_card(spark, planted, tmp_path
 def test_a_log_with_answers_brings_an_encoder_and_the_variants_differ(spark, tiny_bert, tmp_path):
     answers = "play jazz", "play rock", "good morning", "what is the weather"
     rows = [
-        turn(f"t{i}", 20 * i, answers[i % 4], session_id=f"s{i // 8}", response=answers[(i + (i % 5 == 0)) % 4])
+        turn(
+            f"t{i}",
+            i // 32 * 86400 + 60 * (i % 32),
+            answers[i % 4],
+            session_id=f"s{i // 8}",
+            response=answers[(i + (i % 5 == 0)) % 4],
+        )
         for i in range(160)
     ]
     src, config = log(tmp_path / "t.parquet", rows), tmp_path / "c.toml"
