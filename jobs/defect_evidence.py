@@ -85,9 +85,19 @@ def has_intents(turns: DataFrame) -> bool:
     return bool(turns.where(F.col("intent").isNotNull()).head(1))
 
 
-def evidence(turns: DataFrame, settings: Settings, model: Path | None = None) -> DataFrame:
-    """One row a turn with the columns of `EVIDENCE`; what an encoder tells is NaN without the folder of a ``model``."""
-    view = neighbours(turns, settings.sessions.max_gap_s)
+def _sampled(view: DataFrame, share: float) -> DataFrame:
+    """About a share of the turns, chosen by a hash of ``turn_id``; each still knows its neighbours."""
+    if share >= 1.0:
+        return view
+    return view.where(F.pmod(F.xxhash64("turn_id"), F.lit(1_000_000)) < F.lit(round(1_000_000 * share)))
+
+
+def evidence(turns: DataFrame, settings: Settings, model: Path | None = None, share: float = 1.0) -> DataFrame:
+    """One row a turn, or a ``share`` of them, with the columns of `EVIDENCE`.
+
+    What an encoder tells is NaN without the folder of a ``model``.
+    """
+    view = _sampled(neighbours(turns, settings.sessions.max_gap_s), share)
     folder = model.resolve() if model else None
     return view.mapInArrow(_worker(asdict(settings.defects), has_intents(turns), folder), _DDL)
 

@@ -26,14 +26,14 @@ from rewriter.defects.comparison import Examples
 from rewriter.defects.features import LABEL_GROUPS
 from rewriter.defects.meaning import N_ANSWERS
 from rewriter.defects.model import DefectModel
-from rewriter.defects.prepare import save_meaning
+from rewriter.defects.prepare import drop_meaning, save_meaning
 from rewriter.defects.signals import SIGNALS
 from rewriter.defects.training import train
 from rewriter.settings import Settings
 from schemas.tables import TURNS
 
-#: More turns than this are sampled, by a hash of turn_id: weights of 20 features need no more.
-MAX_TURNS = 200_000
+#: Of more turns than this a sample teaches: weights of 20 features need no more, and an encoder reads each.
+MAX_TURNS = 50_000
 HELDOUT_SHARE = 0.2
 
 
@@ -58,13 +58,6 @@ def _examples(rows: pa.Table, heldout: Sequence[str]) -> Examples:
     )
 
 
-def _sample(rows: DataFrame, n: int) -> DataFrame:
-    """About `MAX_TURNS` of n rows."""
-    if n <= MAX_TURNS:
-        return rows
-    return rows.where(F.pmod(F.xxhash64("turn_id"), F.lit(1_000_000)) < F.lit(int(1_000_000 * MAX_TURNS / n)))
-
-
 def _some_answers(turns: DataFrame) -> list[str]:
     """Answers drawn by a hash of turn_id, fewer where the log has fewer."""
     drawn = turns.where(F.col("response").isNotNull()).orderBy(F.xxhash64("turn_id"), "turn_id").limit(N_ANSWERS)
@@ -72,22 +65,26 @@ def _some_answers(turns: DataFrame) -> list[str]:
 
 
 def fit(turns: DataFrame, settings: Settings, folder: Path) -> tuple[DefectModel, dict[str, Any]]:
-    """The model of the turns' days, and what it was trained on; writes the encoder into the folder if there are answers."""
+    """The model of the turns' days, and what it was trained on; writes the encoder into the folder if the model needs it."""
     days = days_of(turns)
     heldout = _heldout_days(days)
     answers = _some_answers(turns)
     if answers:
         save_meaning(folder, settings.train.encoder, answers)
-    # Kept, because the history of wordings reads it a second time.
-    judged = evidence(turns, settings, folder).persist()
-    rows = _sample(with_wording(judged), judged.count()).toArrow()
-    judged.unpersist()
+    # The history of wordings counts every turn, for which no encoder is needed; kept, because it is read twice.
+    every = evidence(turns, settings).persist()
+    share = MAX_TURNS / max(every.count(), 1)
+    rows = with_wording(evidence(turns, settings, folder, share), every).toArrow()
+    every.unpersist()
     about = {"turns": rows.num_rows, "first_day": days[0], "last_day": days[-1], "heldout_days": list(heldout)}
-    return train(_examples(rows, heldout), settings.defects.swapped_fails), about
+    model = train(_examples(rows, heldout), settings.defects.swapped_fails)
+    if answers and not model.needs_encoder:
+        drop_meaning(folder)
+    return model, about
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Write ``defects.json``, a model card and, for a log with answers, the encoder; returns what was kept, and scores."""
+    """Write ``defects.json``, a model card and the encoder if the model needs it; returns what was kept, and scores."""
     parser = job_parser("train_defects", __doc__, "--turns log/turns --days fit --out warehouse/models/defects", days=True)
     parser.add_argument("--turns", type=Path, required=True, help="folder or Parquet file of turns")
     args = parser.parse_args(argv)

@@ -60,6 +60,8 @@ GROUPS: dict[str, str] = {
     "next_doubt": "following",
 }
 FEATURES = tuple(GROUPS)
+#: Features that an encoder tells.
+MEANT = ("previous_misfit", "answer_misfit", "next_meaning_similarity", "next_complains")
 #: Groups known before the assistant answers; an online decision may look at no other.
 RUNTIME_GROUPS = ("nlu", "asr", "wording", "history", "preceding")
 #: Strong signal -> the group that restates it.
@@ -125,12 +127,13 @@ def _answered(view: pa.RecordBatch, has_intents: bool) -> dict[str, Floats]:
 
 def _meant(view: pa.RecordBatch, meaning: Meaning) -> dict[str, Floats]:
     """What an encoder tells of the turn."""
-    return {
-        "previous_misfit": meaning.misfit(view, "prev_response", {"prev_text": 1.0}),
-        "answer_misfit": meaning.misfit(view, "response", CONTEXT),
-        "next_meaning_similarity": meaning.similarity(view, "next_text"),
-        "next_complains": meaning.complaint(view, "next_text"),
-    }
+    values = (
+        meaning.misfit(view, "prev_response", {"prev_text": 1.0}),
+        meaning.misfit(view, "response", CONTEXT),
+        meaning.similarity(view, "next_text"),
+        meaning.complaint(view, "next_text"),
+    )
+    return dict(zip(MEANT, values, strict=True))
 
 
 def feature_columns(view: pa.RecordBatch, has_intents: bool, meaning: Meaning | None = None) -> NDArray[np.float32]:

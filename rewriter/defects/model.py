@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.defects.features import FEATURES, GROUPS, RUNTIME_GROUPS
+from rewriter.defects.features import FEATURES, GROUPS, MEANT, RUNTIME_GROUPS
 from rewriter.defects.rules import CEILING, FLOOR, logit, sigmoid
 from rewriter.defects.view import Bools, Floats
 from rewriter.errors import RewriterError
@@ -100,6 +100,11 @@ class DefectModel:
         free = sigmoid(calibration.log_odds(self.score(features, variant), lost))
         bounded = free if variant == "runtime" else np.clip(free, least, most)
         return np.clip(bounded, FLOOR, CEILING)
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether something that an encoder tells has any weight."""
+        return any(w != 0.0 and name in MEANT for name, w in zip(FEATURES, self.weights, strict=False))
 
     @property
     def version(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,3 +29,9 @@ def save_meaning(folder: Path, encoder: str, answers: Sequence[str]) -> None:
     card = {"dim": module.dim, "max_length": MAX_LENGTH, "model_version": "pretrained", "pooling": "mean"}
     (home / CARD).write_text(json.dumps(card, sort_keys=True, indent=2) + "\n", "utf-8")
     np.save(folder / ANSWERS, OnnxEncoder(home).encode(answers), allow_pickle=False)
+
+
+def drop_meaning(folder: Path) -> None:
+    """Remove what `save_meaning` wrote, for a model that does not need it."""
+    shutil.rmtree(folder / ENCODER)
+    (folder / ANSWERS).unlink()

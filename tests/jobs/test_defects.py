@@ -158,6 +158,17 @@ def test_later_days_change_no_label_of_the_days_that_teach(spark, planted, tmp_p
     assert any(labels[0][t]["defect"] != labels[1][t]["defect"] for t in labels[0].keys() - fit)
 
 
+def test_a_sample_of_the_turns_still_knows_its_neighbours(spark, tmp_path):
+    rows = [turn(f"t{i:02d}", 5 * i, f"play number {i % 7}", session_id=f"s{i // 10}") for i in range(40)]
+    table = read_table(spark, log(tmp_path / "t.parquet", rows), TURNS)
+    whole, some = ({r["turn_id"]: r for r in evidence(table, Settings(), share=share).collect()} for share in (1.0, 0.5))
+    assert len(whole) == 40
+    assert 5 < len(some) < 35
+    for name, row in some.items():
+        assert row["signals"] == whole[name]["signals"]
+        np.testing.assert_array_equal(row["features"], whole[name]["features"])
+
+
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
     """Ten days of a log in which two wordings fail half of the time, mostly in silence, and twenty others rarely."""
@@ -232,6 +243,15 @@ def test_a_log_with_answers_brings_an_encoder_and_the_variants_differ(spark, tin
     fitting = [found["offline"][f"t{i}"] for i in range(160) if i % 5]
     assert min(swapped) > np.mean(fitting)
     assert found["runtime"] != found["offline"]
+
+
+def test_a_model_that_gave_way_to_the_rules_leaves_no_encoder(spark, tiny_bert, tmp_path):
+    rows = [turn(f"t{i}", 3600 * i, response=f"answer {i}") for i in range(60)]
+    src, config = log(tmp_path / "t.parquet", rows), tmp_path / "c.toml"
+    config.write_text(f'[train]\nencoder = "{tiny_bert}"\n')
+    kept = train_defects.main(["--turns", str(src), "--out", str(tmp_path / "m"), "--config", str(config)])
+    assert kept["kept"] == "rules"
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {"defects.json", "card.md"}
 
 
 def test_a_log_without_an_anchor_keeps_the_rules(spark, tmp_path):
