@@ -8,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import label_defects, train_defects
-from jobs.defect_evidence import evidence, with_wording
+from jobs.defect_evidence import evidence, evidence_of, with_wording
 from jobs.dialogue import neighbours, with_sessions
 from jobs.storage import read_table
+from rewriter.defects.meaning import load_meaning
 from rewriter.defects.rules import BASE
 from rewriter.errors import RewriterError
-from rewriter.settings import Settings
+from rewriter.settings import Defects, Settings
 from schemas.table import conform
 from schemas.tables import DEFECTS, TURNS
 
@@ -217,7 +218,7 @@ def test_training_twice_gives_the_same_bytes_and_a_card(spark, planted, tmp_path
     assert "| history |" in files[0]["card.md"].decode()
 
 
-def test_a_log_with_answers_brings_an_encoder_and_the_variants_differ(spark, tiny_bert, tmp_path):
+def test_a_log_with_answers_brings_an_encoder_and_spark_says_what_a_plain_call_says(spark, tiny_bert, tmp_path):
     answers = "play jazz", "play rock", "good morning", "what is the weather"
     rows = [
         turn(
@@ -243,6 +244,12 @@ def test_a_log_with_answers_brings_an_encoder_and_the_variants_differ(spark, tin
     fitting = [found["offline"][f"t{i}"] for i in range(160) if i % 5]
     assert min(swapped) > np.mean(fitting)
     assert found["runtime"] != found["offline"]
+    table = read_table(spark, src, TURNS)
+    view = neighbours(table, 45.0).toArrow().combine_chunks().to_batches()[0]
+    plain = pa.Table.from_batches([evidence_of(view, Defects(), has_intents=False, meaning=load_meaning(tmp_path / "m"))])
+    there, here = (rows.sort_by("turn_id") for rows in (evidence(table, Settings(), tmp_path / "m").toArrow(), plain))
+    assert there.drop_columns("features").equals(here.drop_columns("features"))
+    np.testing.assert_array_equal(*(rows["features"].combine_chunks().flatten() for rows in (there, here)))
 
 
 def test_a_model_that_gave_way_to_the_rules_leaves_no_encoder(spark, tiny_bert, tmp_path):
