@@ -67,12 +67,10 @@ def _told_from_swapped(model: DefectModel, features: NDArray[np.float32], rules:
 
     Among swapped answers a swapped one ranks anywhere, so its misfit is drawn evenly; rules do not read answers.
     """
-    rng = np.random.default_rng(0)
     swapped = features.copy()
-    swapped[:, _MISFIT] = rng.uniform(size=len(features))
+    swapped[:, _MISFIT] = np.random.default_rng(0).uniform(size=len(features))
     label = np.repeat([False, True], len(features))
-    score = model.score(np.concatenate([features, swapped]), hidden=("echo",))
-    return label, np.tile(rules, 2) + rng.uniform(0.0, 1e-6, len(label)), score
+    return label, np.tile(rules, 2), model.score(np.concatenate([features, swapped]), hidden=("echo",))
 
 
 def _gain_lower(scores: dict[str, Compared]) -> float:

@@ -172,7 +172,10 @@ def test_a_sample_of_the_turns_still_knows_its_neighbours(spark, tmp_path):
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
-    """Ten days of a log in which two wordings fail half of the time, mostly in silence, and twenty others rarely."""
+    """Ten days in which two wordings fail half of the time, mostly in silence, and twenty others rarely.
+
+    Some say it again after a failure; half of the others go on with something else.
+    """
     rng = np.random.default_rng(0)
     rows, failed = [], {}
     for i in range(6000):
@@ -187,6 +190,9 @@ def planted(tmp_path_factory):
         failed[f"t{i}"] = bool(fails)
         if again:
             rows.append(turn(f"t{i}b", at + 6, text + "z", response_status="ok", **(base | {"intent": "play"})))
+        elif rng.random() < 0.5:
+            other = ("good night", "what is the weather", "stop", "call mum")[rng.integers(4)]
+            rows.append(turn(f"t{i}b", at + 9, other, response_status="ok", **(base | {"intent": "play"})))
     return log(tmp_path_factory.mktemp("planted") / "t.parquet", rows), failed
 
 
@@ -219,16 +225,13 @@ def test_training_twice_gives_the_same_bytes_and_a_card(spark, planted, tmp_path
 
 
 def test_a_log_with_answers_brings_an_encoder_and_spark_says_what_a_plain_call_says(spark, tiny_bert, tmp_path):
-    answers = "play jazz", "play rock", "good morning", "what is the weather"
+    rng = np.random.default_rng(0)
+    texts = [f"{verb} {noun}" for verb in ("play", "show", "stop", "call") for noun in ("jazz", "the news", "london", "ten")]
+    said = rng.integers(16, size=400)
+    answered = np.where(np.arange(400) % 5 == 0, (said + rng.integers(1, 16, 400)) % 16, said)
     rows = [
-        turn(
-            f"t{i}",
-            i // 32 * 86400 + 60 * (i % 32),
-            answers[i % 4],
-            session_id=f"s{i // 8}",
-            response=answers[(i + (i % 5 == 0)) % 4],
-        )
-        for i in range(160)
+        turn(f"t{i}", i // 80 * 86400 + 60 * (i % 80), texts[q], session_id=f"s{i // 8}", response=texts[a])
+        for i, (q, a) in enumerate(zip(said, answered, strict=True))
     ]
     src, config = log(tmp_path / "t.parquet", rows), tmp_path / "c.toml"
     config.write_text(f'[train]\nencoder = "{tiny_bert}"\n')
@@ -240,9 +243,9 @@ def test_a_log_with_answers_brings_an_encoder_and_spark_says_what_a_plain_call_s
         out = tmp_path / variant
         label_defects.main(["--turns", str(src), "--model", str(tmp_path / "m"), "--variant", variant, "--out", str(out)])
         found[variant] = {t: row["defect"] for t, row in labelled(out).items()}
-    swapped = [found["offline"][f"t{i}"] for i in range(160) if i % 5 == 0]
-    fitting = [found["offline"][f"t{i}"] for i in range(160) if i % 5]
-    assert min(swapped) > np.mean(fitting)
+    swapped = [found["offline"][f"t{i}"] for i in range(400) if i % 5 == 0]
+    fitting = [found["offline"][f"t{i}"] for i in range(400) if i % 5]
+    assert np.mean(swapped) > 3 * np.mean(fitting)
     assert found["runtime"] != found["offline"]
     table = read_table(spark, src, TURNS)
     view = neighbours(table, 45.0).toArrow().combine_chunks().to_batches()[0]
