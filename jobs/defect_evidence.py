@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,8 @@ from pyspark.sql import functions as F
 
 from jobs.dialogue import neighbours
 from rewriter.defects.features import LABEL_GROUPS, feature_columns, is_strong
-from rewriter.defects.rules import explicit_floor, rule_probability
+from rewriter.defects.meaning import Meaning, load_meaning
+from rewriter.defects.rules import explicit_bounds, rule_probability
 from rewriter.defects.signals import find_signals, signal_names
 from rewriter.settings import Defects, Settings
 
@@ -26,13 +28,15 @@ EVIDENCE = pa.schema(
         ("strong", pa.bool_()),
         ("rules", pa.float64()),
         ("hidden_rules", pa.list_(pa.float64())),
-        ("floor", pa.float64()),
+        ("lost", pa.bool_()),
+        ("least", pa.float64()),
+        ("most", pa.float64()),
         ("features", pa.list_(pa.float32())),
     ]
 )
 _DDL = (
     "turn_id string, locale string, day string, text string, signals array<string>, strong boolean, rules double, "
-    "hidden_rules array<double>, floor double, features array<float>"
+    "hidden_rules array<double>, lost boolean, least double, most double, features array<float>"
 )
 
 
@@ -43,7 +47,9 @@ def _lists(rows: np.ndarray, kind: pa.DataType) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(rows).ravel(), kind))
 
 
-def evidence_of(view: pa.RecordBatch, settings: Defects, has_intents: bool) -> pa.RecordBatch:
+def evidence_of(
+    view: pa.RecordBatch, settings: Defects, has_intents: bool, meaning: Meaning | None = None
+) -> pa.RecordBatch:
     """The rows of `EVIDENCE` for turns with the columns of `rewriter.defects.view.VIEW`."""
     signals = find_signals(view, settings, has_intents)
     hidden = np.stack([rule_probability(view, signals, group) for group in LABEL_GROUPS], axis=1)
@@ -53,16 +59,23 @@ def evidence_of(view: pa.RecordBatch, settings: Defects, has_intents: bool) -> p
         pa.array(is_strong(signals)),
         pa.array(rule_probability(view, signals)),
         _lists(hidden, pa.float64()),
-        pa.array(explicit_floor(signals)),
-        _lists(feature_columns(view, signals, has_intents), pa.float32()),
+        pa.array(signals["not_understood"]),
+        *map(pa.array, explicit_bounds(signals)),
+        _lists(feature_columns(view, has_intents, meaning), pa.float32()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=EVIDENCE)
 
 
-def _worker(settings: dict[str, float], has_intents: bool) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _worker(
+    settings: dict[str, float], has_intents: bool, model: Path | None
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(views: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        meaning: Meaning | None = None
         for view in views:
-            yield evidence_of(view, Defects(**settings), has_intents)
+            # A task without rows loads no model.
+            if model is not None and view.num_rows:
+                meaning = meaning or load_meaning(model)
+            yield evidence_of(view, Defects(**settings), has_intents, meaning)
 
     return read
 
@@ -72,10 +85,21 @@ def has_intents(turns: DataFrame) -> bool:
     return bool(turns.where(F.col("intent").isNotNull()).head(1))
 
 
-def evidence(turns: DataFrame, settings: Settings) -> DataFrame:
-    """One row a turn with the columns of `EVIDENCE`."""
-    view = neighbours(turns, settings.sessions.max_gap_s)
-    return view.mapInArrow(_worker(asdict(settings.defects), has_intents(turns)), _DDL)
+def _sampled(view: DataFrame, share: float) -> DataFrame:
+    """About a share of the turns, chosen by a hash of ``turn_id``; each still knows its neighbours."""
+    if share >= 1.0:
+        return view
+    return view.where(F.pmod(F.xxhash64("turn_id"), F.lit(1_000_000)) < F.lit(round(1_000_000 * share)))
+
+
+def evidence(turns: DataFrame, settings: Settings, model: Path | None = None, share: float = 1.0) -> DataFrame:
+    """One row a turn, or a ``share`` of them, with the columns of `EVIDENCE`.
+
+    What an encoder tells is NaN without the folder of a ``model``.
+    """
+    view = _sampled(neighbours(turns, settings.sessions.max_gap_s), share)
+    folder = model.resolve() if model else None
+    return view.mapInArrow(_worker(asdict(settings.defects), has_intents(turns), folder), _DDL)
 
 
 def with_wording(rows: DataFrame, past: DataFrame | None = None) -> DataFrame:

@@ -36,16 +36,26 @@ def reading() -> Column:
     )
 
 
+def _entropy(scores: Column) -> Column:
+    """Entropy, in nats, of scores scaled to sum to 1; null without two of them."""
+    zero = F.lit(0.0)
+    total = F.aggregate(scores, zero, lambda a, x: a + x)
+    weighted = F.aggregate(scores, zero, lambda a, x: a + x * F.log(x))
+    return F.when(F.size(scores) >= 2, F.log(total) - weighted / total)
+
+
 def _own_columns() -> list[Column]:
     nbest = F.col("asr_nbest")
     margin = F.when(F.size(nbest) >= 2, F.get(nbest, F.lit(0))["score"] - F.get(nbest, F.lit(1))["score"])
+    scores = F.filter(F.transform(nbest, lambda n: n["score"].cast("double")), lambda score: score > F.lit(0.0))
     return [
         *(F.col(name) for name in ("turn_id", "user_id", "session_id", "turn_index", "at", "locale", "day", "barge_in")),
         *(F.col(name) for name in ("feedback", "intent", "asr_confidence", "nlu_confidence")),
         F.col("response_status").alias("status"),
         normal_form("utterance").alias("text"),
-        reading().alias("reading"),
+        F.col("response"),
         margin.alias("nbest_margin"),
+        _entropy(scores).alias("nbest_entropy"),
     ]
 
 
@@ -56,12 +66,12 @@ def neighbours(turns: DataFrame, max_gap_s: float) -> DataFrame:
     """
     # One shuffle serves both windows: rows of a user stay together.
     session = in_session()
-    ahead = {"next": 1, "next2": 2, "prev": -1}
-    gaps = {n: (_seconds(f"{n}_at") - _seconds("at")) * (1 if k > 0 else -1) for n, k in ahead.items()}
-    names = ("at", "text", "status", "intent", "reading", "nlu_confidence", "barge_in")
-    beside = [F.lead(c, k).over(session).alias(f"{n}_{c}") for n, k in ahead.items() for c in names]
-    own = with_sessions(turns, max_gap_s).select(*_own_columns())
-    placed = own.select("*", *beside, F.row_number().over(session).alias("position"))
-    for name, gap in gaps.items():
-        placed = placed.withColumn(f"{name}_gap_s", gap)
-    return placed.withColumn("is_last", F.col("next_at").isNull()).select(*VIEW.names)
+    beside = {"next": 1, "next2": 2, "prev": -1}
+    names = ("at", "text", "status", "response", "intent", "nlu_confidence", "barge_in")
+    neighbour = [F.lead(c, k).over(session).alias(f"{n}_{c}") for n, k in beside.items() for c in names]
+    said_before = F.row_number().over(in_session("response")) > 1
+    placed = with_sessions(turns, max_gap_s).select(*_own_columns()).select("*", *neighbour)
+    added = {f"{n}_gap_s": _seconds(f"{n}_at") - _seconds("at") for n in ("next", "next2")}
+    added["is_last"] = F.col("next_at").isNull()
+    added["is_echo"] = F.when(F.col("response").isNotNull(), said_before)
+    return placed.withColumns(added).select(*VIEW.names)

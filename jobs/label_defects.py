@@ -1,6 +1,6 @@
 """Judge each turn: the probability that it failed, and the named signals that say so.
 
-Rules alone without --model; with it, rules and the model of train_defects joined. Explicit signals keep their weight.
+Rules alone without --model; with it, the model of train_defects. What the assistant or the user stated outright stands.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jobs.session import spark_session
 from jobs.storage import read_table, write_table
 from rewriter.config import read_settings
 from rewriter.defects.features import FEATURES, history_columns, with_history
-from rewriter.defects.model import DefectModel, load_model
+from rewriter.defects.model import VARIANTS, DefectModel, load_model
 from rewriter.settings import Settings
 from schemas.tables import DEFECTS, TURNS
 
@@ -51,24 +51,27 @@ def _labels(rows: pa.RecordBatch, probability: np.ndarray, threshold: float) -> 
     return pa.RecordBatch.from_arrays(columns, schema=_OUT)
 
 
-def _worker(model: DefectModel | None, threshold: float) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _worker(
+    model: DefectModel | None, threshold: float, variant: str
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in batches:
             probability = np.asarray(rows.column("rules"))
             if model is not None and model.kind != "rules":
-                floor = np.asarray(rows.column("floor"))
-                probability = model.probability(model_features(rows, model.base_rate), probability, floor)
+                lost = np.asarray(rows.column("lost"), dtype=bool)
+                least, most = (np.asarray(rows.column(name)) for name in ("least", "most"))
+                probability = model.probability(model_features(rows, model.base_rate), lost, least, most, variant)
             yield _labels(rows, probability, threshold)
 
     return judge
 
 
-def judge(rows: DataFrame, settings: Settings, model: DefectModel | None = None) -> DataFrame:
+def judge(rows: DataFrame, settings: Settings, model: DefectModel | None = None, variant: str = "offline") -> DataFrame:
     """The table `defects`, with ``day``, from the turns' evidence (`jobs.defect_evidence.evidence`)."""
     if model is not None and model.kind != "rules":
         # Later days must not tell the days that teach how their wordings will fare.
         rows = with_wording(rows, select_days(rows, "fit", settings.evaluate.heldout_share))
-    return rows.mapInArrow(_worker(model, settings.defects.threshold), _DDL)
+    return rows.mapInArrow(_worker(model, settings.defects.threshold, variant), _DDL)
 
 
 def label(turns: DataFrame, settings: Settings) -> DataFrame:
@@ -81,13 +84,19 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = job_parser("label_defects", __doc__, "--turns log/turns --out warehouse/tables/defects")
     parser.add_argument("--turns", type=Path, required=True, help="folder or Parquet file of turns")
     parser.add_argument("--model", type=Path, help="folder of train_defects; without it, rules alone")
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default=VARIANTS[0],
+        help="runtime: look at nothing after the request (default offline)",
+    )
     args = parser.parse_args(argv)
     settings = read_settings(args.config)
     model = load_model(args.model) if args.model else None
     spark = spark_session()
     # Kept, because the history of wordings reads it a second time.
-    rows = evidence(read_table(spark, args.turns, TURNS), settings).persist()
-    write_table(judge(rows, settings, model), args.out, DEFECTS)
+    rows = evidence(read_table(spark, args.turns, TURNS), settings, args.model).persist()
+    write_table(judge(rows, settings, model, args.variant), args.out, DEFECTS)
     rows.unpersist()
     row = spark.read.parquet(str(args.out)).agg(F.count("*"), F.count_if("defective")).first()
     counts = {"turns": int(row[0]), "defective": int(row[1]), "judged_by": model.kind if model else "rules"} if row else {}

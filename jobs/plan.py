@@ -81,7 +81,12 @@ _EVERY = (
 #: In an order that satisfies every `after`.
 PLAN: tuple[Stage, ...] = (
     Stage(
-        "train_defects", "train_defects", (_LOG,), "models/defects", days="fit", settings=("sessions", "defects", "evaluate")
+        "train_defects",
+        "train_defects",
+        (_LOG,),
+        "models/defects",
+        days="fit",
+        settings=("sessions", "defects", "evaluate", "train"),
     ),
     Stage(
         "label_defects",

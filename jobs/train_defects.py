@@ -1,6 +1,6 @@
-"""Train the defect model on the log's own weak labels: strong signals, each predicted from what does not restate it.
+"""Train the defect model on a log that nobody annotated: evidence is weighed by how far it agrees.
 
-The last fifth of the chosen days compares it with the rules; the better one is kept.
+The last fifth of the chosen days compares it with the rules: strong signals told from what does not restate them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from jobs.session import spark_session
 from jobs.storage import read_table, whole_folder
 from rewriter.config import read_settings
 from rewriter.defects.card import model_card
+from rewriter.defects.comparison import Examples
 from rewriter.defects.features import LABEL_GROUPS
+from rewriter.defects.meaning import N_ANSWERS
 from rewriter.defects.model import DefectModel
+from rewriter.defects.prepare import drop_meaning, save_meaning
 from rewriter.defects.signals import SIGNALS
-from rewriter.defects.training import Examples, train
+from rewriter.defects.training import train
 from rewriter.settings import Settings
 from schemas.tables import TURNS
 
-#: More turns than this are sampled, by a hash of turn_id: a logistic regression over 30 features needs no more.
-MAX_TURNS = 200_000
+#: Of more turns than this a sample teaches: weights of 20 features need no more, and an encoder reads each.
+MAX_TURNS = 50_000
 HELDOUT_SHARE = 0.2
 
 
@@ -49,41 +52,46 @@ def _examples(rows: pa.Table, heldout: Sequence[str]) -> Examples:
     return Examples(
         features=model_features(batch, float(strong[~held].mean())),
         signals={name: np.asarray([name in names for names in fired]) for name in SIGNALS},
+        rules=np.asarray(batch.column("rules")),
         hidden_rules={group: hidden[:, i] for i, group in enumerate(LABEL_GROUPS)},
         heldout=held,
     )
 
 
-def _sample(rows: DataFrame, n: int) -> DataFrame:
-    """About `MAX_TURNS` of n rows."""
-    if n <= MAX_TURNS:
-        return rows
-    return rows.where(F.pmod(F.xxhash64("turn_id"), F.lit(1_000_000)) < F.lit(int(1_000_000 * MAX_TURNS / n)))
+def _some_answers(turns: DataFrame) -> list[str]:
+    """Answers drawn by a hash of turn_id, fewer where the log has fewer."""
+    drawn = turns.where(F.col("response").isNotNull()).orderBy(F.xxhash64("turn_id"), "turn_id").limit(N_ANSWERS)
+    return [row["response"] for row in drawn.select("response").collect()]
 
 
-def fit(turns: DataFrame, settings: Settings) -> tuple[DefectModel, dict[str, Any]]:
-    """The model of the turns' days, and what it was trained on."""
+def fit(turns: DataFrame, settings: Settings, folder: Path) -> tuple[DefectModel, dict[str, Any]]:
+    """The model of the turns' days, and what it was trained on; writes the encoder into the folder if the model needs it."""
     days = days_of(turns)
     heldout = _heldout_days(days)
-    # Kept, because the history of wordings reads it a second time.
-    judged = evidence(turns, settings).persist()
-    rows = _sample(with_wording(judged), judged.count()).toArrow()
-    judged.unpersist()
+    answers = _some_answers(turns)
+    if answers:
+        save_meaning(folder, settings.train.encoder, answers)
+    # The history of wordings counts every turn, for which no encoder is needed; kept, because it is read twice.
+    every = evidence(turns, settings).persist()
+    share = MAX_TURNS / max(every.count(), 1)
+    rows = with_wording(evidence(turns, settings, folder, share), every).toArrow()
+    every.unpersist()
     about = {"turns": rows.num_rows, "first_day": days[0], "last_day": days[-1], "heldout_days": list(heldout)}
-    if not heldout:
-        return DefectModel("rules", 0.0, metrics={"reason": "a single day: nothing to hold out"}), about
-    return train(_examples(rows, heldout), settings.seed), about
+    model = train(_examples(rows, heldout), settings.defects.swapped_fails)
+    if answers and not model.needs_encoder:
+        drop_meaning(folder)
+    return model, about
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Write ``defects.json`` and a model card; returns what was kept and its scores."""
+    """Write ``defects.json``, a model card and the encoder if the model needs it; returns what was kept, and scores."""
     parser = job_parser("train_defects", __doc__, "--turns log/turns --days fit --out warehouse/models/defects", days=True)
     parser.add_argument("--turns", type=Path, required=True, help="folder or Parquet file of turns")
     args = parser.parse_args(argv)
     settings = read_settings(args.config)
     turns = read_table(spark_session(), args.turns, TURNS)
-    model, about = fit(select_days(turns, args.days, settings.evaluate.heldout_share), settings)
     with whole_folder(args.out) as folder:
+        model, about = fit(select_days(turns, args.days, settings.evaluate.heldout_share), settings, folder)
         model.save(folder)
         (folder / "card.md").write_text(model_card(model, about), "utf-8")
     mean = model.metrics.get("mean", {})

@@ -11,6 +11,9 @@ def is_served() -> Column:
     return F.coalesce((F.col("rewrite.arm") == "treatment") & F.col("rewrite.served").isNotNull(), F.lit(False))
 
 
-def in_session() -> WindowSpec:
-    """The turns of a user's session by ``turn_index`` where the log has it, else by time; users may share its name."""
-    return Window.partitionBy("user_id", "session_id").orderBy("turn_index", "at", "turn_id")
+def in_session(*alike: str) -> WindowSpec:
+    """The turns of a user's session by ``turn_index`` where the log has it, else by time; users may share its name.
+
+    ``alike``: columns in which they agree besides.
+    """
+    return Window.partitionBy("user_id", "session_id", *alike).orderBy("turn_index", "at", "turn_id")

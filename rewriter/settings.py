@@ -38,6 +38,12 @@ class Defects:
     low_asr_confidence: float = _set(
         0.3, "probability", "a recogniser's confidence below this is a signal; its scale varies more"
     )
+    swapped_fails: float = _set(
+        0.5,
+        "probability",
+        "that an answer failed which fits no better than another dialogue's; a judgement, read only in a log without "
+        "confidences and statuses: many answers fit anywhere",
+    )
 
 
 @dataclass(frozen=True)

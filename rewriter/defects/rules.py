@@ -16,6 +16,7 @@ CONFIDENCE_TRUST = 0.7
 #: Log-odds for a turn that the assistant itself took for answered.
 ANSWERED = -0.5
 FLOOR, CEILING = 0.01, 0.99
+EVEN = 0.5
 
 
 def logit(p: Floats | float) -> Floats:
@@ -55,9 +56,13 @@ def rule_probability(view: pa.RecordBatch, signals: dict[str, Bools], hidden: st
     return np.clip(sigmoid(odds), FLOOR, CEILING)
 
 
-def explicit_floor(signals: dict[str, Bools]) -> Floats:
-    """The least probability that explicit signals leave: their chance alone, 0 without any."""
-    floor = np.zeros(len(signals["error"]))
-    for name in EXPLICIT:
-        floor = np.maximum(floor, SIGNALS[name] * signals[name])
-    return np.where(signals["positive_feedback"], 0.0, floor)
+def explicit_bounds(signals: dict[str, Bools]) -> tuple[Floats, Floats]:
+    """The least and the most probability of failure that explicit signals leave.
+
+    What the assistant itself took for a failure stays at even odds or above, what a user condemned or praised stays so.
+    """
+    failed = np.logical_or.reduce([signals[name] for name in EXPLICIT])
+    least = np.where(failed, EVEN, FLOOR)
+    least = np.where(signals["negative_feedback"], SIGNALS["negative_feedback"], least)
+    praised = signals["positive_feedback"]
+    return np.where(praised, FLOOR, least), np.where(praised, SIGNALS["positive_feedback"], CEILING)

@@ -1,53 +1,25 @@
-"""Training of the defect model on weak labels, each predicted only from what does not restate it."""
+"""Training of the defect model: an anchor says how many turns fail, all groups of evidence together say which."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from scipy.optimize import brentq
 
-from rewriter.defects.features import FEATURES, GROUPS, LABEL_GROUPS, SIGNAL_GROUP, is_strong
-from rewriter.defects.model import EVIDENCE_SHARE, DefectModel, standardise
-from rewriter.defects.rules import logit
-from rewriter.defects.view import Bools, Floats
+from rewriter.defects.agreement import agreement_weights, swapped_probability
+from rewriter.defects.comparison import Examples, compare
+from rewriter.defects.features import FEATURES, GROUPS, is_strong, log_odds
+from rewriter.defects.model import Calibration, DefectModel, standardise
+from rewriter.defects.rules import sigmoid
+from rewriter.defects.view import Floats
 
-#: A group teaches with at least so many positives on the fit days, and is compared with at least `MIN_COMPARED` later.
-MIN_POSITIVES = 50
-MIN_COMPARED = 20
-#: Bootstrap samples behind the gain over the rules, and the normal quantile of its one-sided 95% lower bound.
-N_BOOTSTRAP = 40
-Z_GAIN = 1.645
-#: Inverse regularisation of each logistic regression: strong, because the labels are noisy.
-INVERSE_PENALTY = 0.01
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Turns: features (n, f) with history, signals, the rules' probability with each group hidden, held-out flags."""
-
-    features: NDArray[np.float32]
-    signals: dict[str, Bools]
-    hidden_rules: dict[str, Floats]
-    heldout: Bools
-
-
-def fires(signals: dict[str, Bools], group: str) -> Bools:
-    """Where a strong signal of the group is present."""
-    found: Bools = np.logical_or.reduce([signals[name] for name, g in SIGNAL_GROUP.items() if g == group])
-    return found
-
-
-def visible(group: str) -> list[int]:
-    """Indices of the features that may predict a group's signals.
-
-    Not its own group; and a quick repeat is a fact about the next turn, so what else is known of that turn restates it.
-    """
-    hidden = {group, "following"} if group == "repeat" else {group}
-    return [i for i, name in enumerate(FEATURES) if GROUPS[name] not in hidden]
+#: Groups that may be the anchor, best first, with the feature that tells whether the log records them.
+ANCHORS = {"nlu": "nlu_doubt", "status": "failed_answer", "answer": "answer_misfit"}
+#: Share of the turns of which the anchor has to be known, and least number of understood turns to learn from.
+MIN_KNOWN = 0.5
+MIN_TURNS = 100
 
 
 def _moments(features: NDArray[np.float32]) -> tuple[Floats, Floats]:
@@ -60,88 +32,98 @@ def _moments(features: NDArray[np.float32]) -> tuple[Floats, Floats]:
     return np.round(mean, 6), np.where(spread > 1e-4, np.round(spread, 6), 1.0)
 
 
-def _weights(z: Floats, examples: Examples, fit: Bools, seed: int) -> Floats:
-    """Weight of each feature, averaged over the groups whose signals it may predict."""
-    total, n = np.zeros(len(FEATURES)), np.zeros(len(FEATURES))
-    for group in LABEL_GROUPS:
-        label, columns = fires(examples.signals, group)[fit], visible(group)
-        if MIN_POSITIVES <= label.sum() <= len(label) - MIN_POSITIVES:
-            fitted = LogisticRegression(C=INVERSE_PENALTY, max_iter=500, random_state=seed)
-            total[columns] += fitted.fit(z[:, columns], label).coef_[0]
-            n[columns] += 1
-    return np.asarray(np.round(total / np.maximum(n, 1), 6), dtype=np.float64)
+def find_anchor(features: NDArray[np.float32]) -> str:
+    """The first of `ANCHORS` that these turns record and that varies; empty if none does."""
+    for group, name in ANCHORS.items():
+        values = features[:, FEATURES.index(name)]
+        known = values[~np.isnan(values)]
+        if len(known) >= MIN_KNOWN * len(values) and len(known) and np.ptp(known) > 1e-4:
+            return group
+    return ""
 
 
-def _scores(model: DefectModel, examples: Examples) -> dict[str, tuple[Bools, Floats, Floats]]:
-    """Held-out labels of each group, and the log-odds of rules and of model with everything but the group."""
-    held, scores = examples.heldout, {}
-    # Rules tie often, and average precision counts a tie at its worst: break ties at random, for both alike.
-    jitter = np.random.default_rng(0).uniform(0.0, 1e-6, int(held.sum()))
-    for group in LABEL_GROUPS:
-        label = fires(examples.signals, group)[held]
-        if MIN_COMPARED <= label.sum() < len(label):
-            rules = logit(examples.hidden_rules[group][held]) + jitter
-            joint = rules + EVIDENCE_SHARE * model.evidence(examples.features[held], group)
-            scores[group] = (label, rules, joint)
-    return scores
+def anchor_log_odds(anchor: str, features: NDArray[np.float32], rules: Floats, swapped_fails: float) -> Floats:
+    """What the anchor itself says of n understood turns; NaN where it says nothing.
+
+    NLU's confidence is read as the chance that it is right; a status as the rules read it, with all they know; an answer
+    by how often others' answers would fit as well.
+    """
+    values = np.asarray(features[:, FEATURES.index(ANCHORS[anchor])], dtype=np.float64)
+    if anchor == "status":
+        return log_odds(rules)
+    if anchor == "nlu":
+        return values
+    known = ~np.isnan(values)
+    out = np.full(len(values), np.nan)
+    out[known] = log_odds(swapped_fails * swapped_probability(values[known]))
+    return out
 
 
-def _gain_lower(scores: dict[str, tuple[Bools, Floats, Floats]], seed: int) -> float:
-    """Lower bound of the gain in mean average precision over the rules, by a bootstrap over turns."""
-    rng = np.random.default_rng(seed)
-    gains = []
-    for _ in range(N_BOOTSTRAP):
-        parts = []
-        for label, rules, joint in scores.values():
-            rows = rng.integers(0, len(label), len(label))
-            if label[rows].any():
-                parts.append(
-                    average_precision_score(label[rows], joint[rows]) - average_precision_score(label[rows], rules[rows])
-                )
-        gains.append(np.mean(parts))
-    return float(np.mean(gains) - Z_GAIN * np.std(gains))
+def _weights(z: Floats, anchor: str) -> tuple[Floats, dict[str, float]]:
+    """Weight of each standardised feature, and of each group: its features share the group's weight."""
+    varies = z.std(axis=0) > 1e-6
+    columns = {g: [i for i, name in enumerate(FEATURES) if GROUPS[name] == g and varies[i]] for g in GROUPS.values()}
+    means = {group: z[:, i].mean(axis=1) for group, i in columns.items() if i}
+    spread = {group: float(score.std()) for group, score in means.items()}
+    scores = {group: (score - score.mean()) / spread[group] for group, score in means.items() if spread[group] > 1e-6}
+    groups = agreement_weights(scores, anchor)
+    weights = np.zeros(len(FEATURES))
+    for group, weight in groups.items():
+        weights[columns[group]] = weight / (len(columns[group]) * spread[group])
+    return np.round(weights, 6), groups
 
 
-def _compare(model: DefectModel, examples: Examples, seed: int) -> dict[str, Any]:
-    """Average precision of rules and model on held-out turns, group by group, their means and the gain's lower bound."""
-    scores = _scores(model, examples)
-    if not scores:
-        return {}
-    groups = {
-        group: {
-            "n": len(label),
-            "positives": int(label.sum()),
-            "rules": round(float(average_precision_score(label, rules)), 4),
-            "model": round(float(average_precision_score(label, joint)), 4),
-        }
-        for group, (label, rules, joint) in scores.items()
-    }
-    means = {k: round(float(np.mean([c[k] for c in groups.values()])), 4) for k in ("model", "rules")}
-    return {"heldout_average_precision": groups, "mean": means, "gain_lower": round(_gain_lower(scores, seed), 4)}
+def _calibration(score: Floats, said: Floats, agreement: float = 1.0) -> Calibration:
+    """The score on the anchor's own scale: as many turns fail, and odds vary as much, as far as the score agrees."""
+    known = said[~np.isnan(said)]
+    mean, spread, width = score.mean(), max(float(score.std()), 1e-6), agreement * known.std()
+    moved, share = width * (score - mean) / spread, sigmoid(known).mean()
+    centre = brentq(lambda c: sigmoid(c + moved).mean() - share, -20.0, 20.0)
+    return Calibration(*(round(float(v), 6) for v in (mean, spread, centre, width)))
 
 
-def train(examples: Examples, seed: int) -> DefectModel:
-    """The model fitted on the earlier turns; kind "rules" where it does not surely beat the rules on the held-out ones.
+def _weighed(examples: Examples, base_rate: float, swapped_fails: float) -> DefectModel | None:
+    """The model of the turns that are not held out; None where no anchor says what failure looks like."""
+    plain = ~examples.heldout & ~examples.signals["not_understood"]
+    features = examples.features[plain]
+    anchor = find_anchor(features) if len(features) >= MIN_TURNS else ""
+    if not anchor:
+        return None
+    mean, scale = _moments(features)
+    weights, groups = _weights(standardise(features, mean.tolist(), scale.tolist()), anchor)
+    model = DefectModel("agreement", base_rate, anchor, tuple(mean.tolist()), tuple(scale.tolist()), tuple(weights.tolist()))
+    said = anchor_log_odds(anchor, features, examples.rules[plain], swapped_fails)
+    offline, runtime = (model.score(features, variant) for variant in ("offline", "runtime"))
+    together = float(np.corrcoef(offline, runtime)[0, 1]) if runtime.std() > 1e-6 else 0.0
+    return replace(
+        model,
+        offline=_calibration(offline, said),
+        runtime=_calibration(runtime, said, max(together, 0.0)),
+        metrics={"weights": groups},
+    )
 
-    For each group of strong signals a logistic regression predicts them from the soft features of all other groups, so
-    that no label is predicted from what made it. A feature's weight is its mean over these regressions.
+
+def train(examples: Examples, swapped_fails: float = 0.5) -> DefectModel:
+    """The model of the turns that are not held out; kind "rules" where it does not surely beat the rules on the others.
+
+    Weights come from turns that NLU understood: the others have failed as a rule, and would drown what tells apart.
+
+    Parameters
+    ----------
+    examples
+        Turns of whole days.
+    swapped_fails
+        Setting ``[defects] swapped_fails``; read only where answers are the anchor.
     """
     fit = ~examples.heldout
     base_rate = round(float(is_strong(examples.signals)[fit].mean()), 6) if fit.any() else 0.0
-    mean, scale = _moments(examples.features[fit])
-    z = standardise(examples.features[fit], mean.tolist(), scale.tolist())
-    weights = _weights(z, examples, fit, seed)
-    rules = DefectModel("rules", base_rate, metrics={"reason": "too few weak labels"})
-    if not weights.any():
-        return rules
-    normaliser = round(float(np.log(np.mean(np.exp(z @ weights)))), 6)
-    learnt: dict[str, Any] = {
-        "mean": tuple(mean.tolist()),
-        "scale": tuple(scale.tolist()),
-        "weights": tuple(weights.tolist()),
-    }
-    model = DefectModel("logistic", base_rate, **learnt, normaliser=normaliser)
-    metrics = _compare(model, examples, seed)
-    if not metrics:
-        return rules
-    return replace(model if metrics["gain_lower"] > 0 else rules, metrics=metrics)
+    model = _weighed(examples, base_rate, swapped_fails)
+    if model is None:
+        return DefectModel("rules", base_rate, metrics={"reason": "nothing in the log states a chance of failure"})
+    compared = compare(model, examples)
+    if not compared:
+        return DefectModel("rules", base_rate, metrics={"reason": "too few strong signals on held-out days to compare"})
+    if compared["gain_lower"] <= 0:
+        reason = "on held-out days it did not surely beat the rules"
+        return DefectModel("rules", base_rate, metrics=compared | {"reason": reason})
+    return replace(model, metrics=model.metrics | compared)

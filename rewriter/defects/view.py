@@ -17,8 +17,8 @@ from rewriter.text import sounds_of
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: Columns of a view. `text` is normalised; `reading` is one string per distinct interpretation, null without one;
-#: gaps run from the start of one request to the start of the other.
+#: Columns of a view. `text` is normalised; `is_echo`: the session has had the same answer before; gaps run from the start
+#: of one request to the start of the other.
 VIEW = pa.schema(
     [
         ("turn_id", pa.string()),
@@ -29,25 +29,23 @@ VIEW = pa.schema(
         ("barge_in", pa.bool_()),
         ("feedback", pa.string()),
         ("intent", pa.string()),
-        ("reading", pa.string()),
         ("asr_confidence", pa.float32()),
         ("nlu_confidence", pa.float32()),
         ("nbest_margin", pa.float32()),
-        ("position", pa.int32()),
+        ("nbest_entropy", pa.float32()),
+        ("response", pa.string()),
+        ("is_echo", pa.bool_()),
         ("is_last", pa.bool_()),
         ("prev_text", pa.string()),
         ("prev_status", pa.string()),
-        ("prev_gap_s", pa.float64()),
+        ("prev_response", pa.string()),
         ("next_text", pa.string()),
         ("next_status", pa.string()),
         ("next_intent", pa.string()),
-        ("next_reading", pa.string()),
         ("next_nlu_confidence", pa.float32()),
         ("next_barge_in", pa.bool_()),
         ("next_gap_s", pa.float64()),
         ("next2_text", pa.string()),
-        ("next2_status", pa.string()),
-        ("next2_reading", pa.string()),
         ("next2_gap_s", pa.float64()),
     ]
 )

@@ -1,6 +1,16 @@
 import pytest
 
-from rewriter.defects.rules import ANSWERED, BASE, explicit_floor, logit, rule_probability, sigmoid
+from rewriter.defects.rules import (
+    ANSWERED,
+    BASE,
+    CEILING,
+    EVEN,
+    FLOOR,
+    explicit_bounds,
+    logit,
+    rule_probability,
+    sigmoid,
+)
 from rewriter.defects.signals import EXPLICIT, SIGNALS, find_signals
 from rewriter.settings import Defects
 
@@ -50,8 +60,9 @@ def test_a_hidden_group_does_not_speak(view):
     assert understood == pytest.approx(lost)
 
 
-def test_only_explicit_signals_set_a_floor_and_praise_lifts_it(view):
-    batch = view({"status": "error"}, {"intent": None}, {"status": "error", "feedback": "positive"})
-    floor = explicit_floor(find_signals(batch, Defects(), True))
-    assert list(floor) == [SIGNALS["error"], 0.0, 0.0]
+def test_only_what_was_stated_outright_bounds_a_model(view):
+    turns = {"status": "error"}, {"intent": None}, {"status": "error", "feedback": "positive"}, {"feedback": "negative"}
+    least, most = explicit_bounds(find_signals(view(*turns), Defects(), True))
+    assert list(least) == [EVEN, FLOOR, FLOOR, SIGNALS["negative_feedback"]]
+    assert list(most) == [CEILING, CEILING, SIGNALS["positive_feedback"], CEILING]
     assert "not_understood" not in EXPLICIT

@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -7,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import label_defects, train_defects
-from jobs.defect_evidence import evidence, with_wording
+from jobs.defect_evidence import evidence, evidence_of, with_wording
 from jobs.dialogue import neighbours, with_sessions
 from jobs.storage import read_table
+from rewriter.defects.meaning import load_meaning
 from rewriter.defects.rules import BASE
 from rewriter.errors import RewriterError
-from rewriter.settings import Settings
+from rewriter.settings import Defects, Settings
 from schemas.table import conform
 from schemas.tables import DEFECTS, TURNS
 
@@ -75,10 +77,26 @@ def test_neighbours_keep_to_the_session_and_to_the_order_of_turns(spark, tmp_pat
         7.0,
     )
     assert first["nbest_margin"] == 0.25
-    assert (second["prev_text"], second["prev_gap_s"], second["next_gap_s"], second["is_last"]) == ("first", 0.0, 7.0, False)
+    assert (second["prev_text"], second["next_gap_s"], second["is_last"]) == ("first", 7.0, False)
     assert third["is_last"]
-    assert second["reading"] == third["reading"]
+    assert first["nbest_entropy"] == pytest.approx(-(0.6 * math.log(0.6) + 0.4 * math.log(0.4)))
+    assert second["nbest_entropy"] is None
     assert (got["other"]["prev_text"], got["other"]["next_text"]) == (None, None)
+
+
+def test_an_answer_given_before_in_the_session_is_an_echo(spark, tmp_path):
+    said = [
+        ("a", "s", "sorry"),
+        ("b", "s", "hello"),
+        ("c", "s", None),
+        ("d", "s", "sorry"),
+        ("e", "r", "sorry"),
+        ("f", "r", None),
+    ]
+    rows = [turn(name, i, session_id=session, response=answer) for i, (name, session, answer) in enumerate(said)]
+    view = neighbours(read_table(spark, log(tmp_path / "t.parquet", rows), TURNS), 45.0)
+    echo = {r["turn_id"]: r["is_echo"] for r in view.collect()}
+    assert echo == {"a": False, "b": False, "c": None, "d": True, "e": False, "f": None}
 
 
 def test_rules_label_each_turn_on_the_day_it_happened(spark, tmp_path):
@@ -141,9 +159,23 @@ def test_later_days_change_no_label_of_the_days_that_teach(spark, planted, tmp_p
     assert any(labels[0][t]["defect"] != labels[1][t]["defect"] for t in labels[0].keys() - fit)
 
 
+def test_a_sample_of_the_turns_still_knows_its_neighbours(spark, tmp_path):
+    rows = [turn(f"t{i:02d}", 5 * i, f"play number {i % 7}", session_id=f"s{i // 10}") for i in range(40)]
+    table = read_table(spark, log(tmp_path / "t.parquet", rows), TURNS)
+    whole, some = ({r["turn_id"]: r for r in evidence(table, Settings(), share=share).collect()} for share in (1.0, 0.5))
+    assert len(whole) == 40
+    assert 5 < len(some) < 35
+    for name, row in some.items():
+        assert row["signals"] == whole[name]["signals"]
+        np.testing.assert_array_equal(row["features"], whole[name]["features"])
+
+
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
-    """Ten days of a log in which two wordings fail half of the time, mostly in silence, and twenty others rarely."""
+    """Ten days in which two wordings fail half of the time, mostly in silence, and twenty others rarely.
+
+    Some say it again after a failure; half of the others go on with something else.
+    """
     rng = np.random.default_rng(0)
     rows, failed = [], {}
     for i in range(6000):
@@ -158,6 +190,9 @@ def planted(tmp_path_factory):
         failed[f"t{i}"] = bool(fails)
         if again:
             rows.append(turn(f"t{i}b", at + 6, text + "z", response_status="ok", **(base | {"intent": "play"})))
+        elif rng.random() < 0.5:
+            other = ("good night", "what is the weather", "stop", "call mum")[rng.integers(4)]
+            rows.append(turn(f"t{i}b", at + 9, other, response_status="ok", **(base | {"intent": "play"})))
     return log(tmp_path_factory.mktemp("planted") / "t.parquet", rows), failed
 
 
@@ -169,7 +204,7 @@ def _brier(out, failed):
 def test_a_trained_model_judges_planted_failures_better_than_the_rules(spark, planted, tmp_path):
     src, failed = planted
     kept = train_defects.main(["--turns", str(src), "--days", "fit", "--out", str(tmp_path / "m")])
-    assert kept["kept"] == "logistic"
+    assert kept["kept"] == "agreement"
     assert kept["average_precision_model"] > kept["average_precision_rules"]
     label_defects.main(["--turns", str(src), "--out", str(tmp_path / "rules")])
     label_defects.main(["--turns", str(src), "--model", str(tmp_path / "m"), "--out", str(tmp_path / "model")])
@@ -185,11 +220,51 @@ def test_training_twice_gives_the_same_bytes_and_a_card(spark, planted, tmp_path
     files = [{p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("a", "b")]
     assert files[0] == files[1]
     assert set(files[0]) == {"defects.json", "card.md"}
-    assert json.loads(files[0]["defects.json"])["kind"] == "logistic"
-    assert "history_rate" in files[0]["card.md"].decode()
+    assert json.loads(files[0]["defects.json"])["anchor"] == "status"
+    assert "| history |" in files[0]["card.md"].decode()
 
 
-def test_a_log_without_weak_labels_keeps_the_rules(spark, tmp_path):
+def test_a_log_with_answers_brings_an_encoder_and_spark_says_what_a_plain_call_says(spark, tiny_bert, tmp_path):
+    rng = np.random.default_rng(0)
+    texts = [f"{verb} {noun}" for verb in ("play", "show", "stop", "call") for noun in ("jazz", "the news", "london", "ten")]
+    said = rng.integers(16, size=400)
+    answered = np.where(np.arange(400) % 5 == 0, (said + rng.integers(1, 16, 400)) % 16, said)
+    rows = [
+        turn(f"t{i}", i // 80 * 86400 + 60 * (i % 80), texts[q], session_id=f"s{i // 8}", response=texts[a])
+        for i, (q, a) in enumerate(zip(said, answered, strict=True))
+    ]
+    src, config = log(tmp_path / "t.parquet", rows), tmp_path / "c.toml"
+    config.write_text(f'[train]\nencoder = "{tiny_bert}"\n')
+    train_defects.main(["--turns", str(src), "--out", str(tmp_path / "m"), "--config", str(config)])
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {"defects.json", "card.md", "answers.npy", "encoder"}
+    assert json.loads((tmp_path / "m" / "defects.json").read_text())["anchor"] == "answer"
+    found = {}
+    for variant in ("offline", "runtime"):
+        out = tmp_path / variant
+        label_defects.main(["--turns", str(src), "--model", str(tmp_path / "m"), "--variant", variant, "--out", str(out)])
+        found[variant] = {t: row["defect"] for t, row in labelled(out).items()}
+    swapped = [found["offline"][f"t{i}"] for i in range(400) if i % 5 == 0]
+    fitting = [found["offline"][f"t{i}"] for i in range(400) if i % 5]
+    assert np.mean(swapped) > 3 * np.mean(fitting)
+    assert found["runtime"] != found["offline"]
+    table = read_table(spark, src, TURNS)
+    view = neighbours(table, 45.0).toArrow().combine_chunks().to_batches()[0]
+    plain = pa.Table.from_batches([evidence_of(view, Defects(), has_intents=False, meaning=load_meaning(tmp_path / "m"))])
+    there, here = (rows.sort_by("turn_id") for rows in (evidence(table, Settings(), tmp_path / "m").toArrow(), plain))
+    assert there.drop_columns("features").equals(here.drop_columns("features"))
+    np.testing.assert_array_equal(*(rows["features"].combine_chunks().flatten() for rows in (there, here)))
+
+
+def test_a_model_that_gave_way_to_the_rules_leaves_no_encoder(spark, tiny_bert, tmp_path):
+    rows = [turn(f"t{i}", 3600 * i, response=f"answer {i}") for i in range(60)]
+    src, config = log(tmp_path / "t.parquet", rows), tmp_path / "c.toml"
+    config.write_text(f'[train]\nencoder = "{tiny_bert}"\n')
+    kept = train_defects.main(["--turns", str(src), "--out", str(tmp_path / "m"), "--config", str(config)])
+    assert kept["kept"] == "rules"
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {"defects.json", "card.md"}
+
+
+def test_a_log_without_an_anchor_keeps_the_rules(spark, tmp_path):
     src = log(tmp_path / "t.parquet", [turn(f"t{i}", i * 86400) for i in range(5)])
     assert train_defects.main(["--turns", str(src), "--out", str(tmp_path / "m")])["kept"] == "rules"
     counts = label_defects.main(["--turns", str(src), "--model", str(tmp_path / "m"), "--out", str(tmp_path / "d")])
