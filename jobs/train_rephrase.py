@@ -25,11 +25,11 @@ from rewriter.config import read_settings
 from rewriter.errors import RewriterError
 from rewriter.rephrase.artefact import write_decision, write_model
 from rewriter.rephrase.card import model_card
-from rewriter.rephrase.closeness import window_matrix
 from rewriter.rephrase.detector import SpanDetector, worth_reading
+from rewriter.rephrase.evidence import evidence, rule_chance
 from rewriter.rephrase.log import read_log
-from rewriter.rephrase.train import choose_examples, held_out_days, judge, take, train_model
-from rewriter.rephrase.weak_labels import weak_labels
+from rewriter.rephrase.train import choose_examples, held_out_days, judge, train_model
+from rewriter.rephrase.weak_labels import take, weak_labels
 from rewriter.settings import Settings
 from schemas.table import day_of
 
@@ -60,8 +60,8 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
         If no turn has another in its window.
     """
     log, ordered = read_log(turns, settings.rephrase.window_turns, settings.sessions.max_gap_s)
-    close = window_matrix(log, settings.rephrase.window_turns)
-    labels = weak_labels(log, close, settings.rephrase.weak_similarity)
+    views = evidence(log, settings.rephrase.window_turns, settings.rephrase.weak_similarity)
+    labels = weak_labels(log, views)
     if not len(labels.source):
         raise RewriterError("no session of the log has two turns: there is nothing to learn rephrases from")
     day = np.array(day_of(ordered["at"]).to_pylist())
@@ -71,14 +71,14 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
     fitted = take(labels, ~is_held) if held and not is_held.all() else labels
     judged_on = take(labels, is_held) if is_held.any() else labels
     budget = settings.train.max_steps * settings.train.batch_size
-    read = worth_reading(log, close)[fitted.source]
+    read = worth_reading(rule_chance(log, views))[fitted.source]
     chosen = choose_examples(fitted, read, budget, settings.seed)
     if not len(chosen):
         chosen = np.arange(min(len(fitted.source), budget))
-    model, tokenizer = train_model(log, close, take(fitted, chosen), settings, progress)
+    model, tokenizer = train_model(log, views, take(fitted, chosen), settings, progress)
     write_model(model, tokenizer, settings, out)
     detector = SpanDetector(out, settings.train.threads)
-    found = judge(log, close, judged_on, lambda rows: detector.scores(log, rows, close[rows]), settings.seed)
+    found = judge(log, views, judged_on, lambda rows: detector.scores(log, rows, views[rows]), settings.seed)
     decision = write_decision(found, settings, out)
     card = model_card(
         decision,

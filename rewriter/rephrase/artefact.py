@@ -32,6 +32,7 @@ def write_model(model: SpanModel, tokenizer: Tokenizer, settings: Settings, fold
     config["rephrase_markers"] = list(NAMES)
     config.pop("_name_or_path", None)
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True, default=str) + "\n", "utf-8")
+    # The evidence is added to the spans' scores after the graph.
     export_int8(model, example_batch(len(INPUTS)), INPUTS, OUTPUTS, folder / "model.onnx")
     _decision(0.5, Calibration(1.0, 0.0), 0.0, settings, "uncalibrated").write(folder)
 
@@ -47,6 +48,7 @@ def _decision(
         skipped_probability=round(skipped, 6),
         window_turns=rephrase.window_turns,
         max_length=rephrase.max_length,
+        weak_similarity=rephrase.weak_similarity,
         model_version=version,
     )
 

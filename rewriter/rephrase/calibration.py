@@ -18,20 +18,19 @@ _TINY = 1e-12
 
 @dataclass(frozen=True)
 class Calibration:
-    """``(scores + null_bias at none) / temperature`` makes the model's probabilities those of the labels."""
+    """Temperature and null bias of `rewriter.rephrase.decode.probabilities`, by which they are those of the labels."""
 
     temperature: float
     null_bias: float
 
 
-def cross_entropy(chances: Floats, probability: Floats, right: Bools) -> float:
-    """Mean loss of m rows: a rephrase with ``probability`` that may be any turn marked right, none otherwise."""
-    found = (chances[:, 1:] * right).sum(axis=1)
-    loss = probability * np.log(found + _TINY) + (1.0 - probability) * np.log(chances[:, 0] + _TINY)
-    return float(-loss.mean())
+def cross_entropy(chances: Floats, labels: Floats, present: Bools) -> float:
+    """Mean loss of the turns that are there: predicted chances against those of the labels, each (m, w)."""
+    given, wanted = chances[present], labels[present]
+    return float(-(wanted * np.log(given + _TINY) + (1.0 - wanted) * np.log(1.0 - given + _TINY)).mean())
 
 
-def calibrate(scores: Floats, probability: Floats, right: Bools, fit_bias: bool = True) -> Calibration:
+def calibrate(scores: Floats, labels: Floats, fit_bias: bool = True) -> Calibration:
     """Temperature and bias of least cross-entropy on held-out labels; 1 and 0 where there are no labels.
 
     The bias makes up for training on a sample richer in rephrases than the log (Guo et al. 2017 fit the temperature alone).
@@ -40,15 +39,16 @@ def calibrate(scores: Floats, probability: Floats, right: Bools, fit_bias: bool 
     ----------
     scores
         From `rewriter.rephrase.decode.span_scores`, (m, 1 + w).
-    probability, right
-        From `rewriter.rephrase.weak_labels.WeakLabels`, (m,) and (m, w).
+    labels
+        Chance that each turn is a rephrase, from `rewriter.rephrase.weak_labels.WeakLabels`, (m, w).
     """
     if not len(scores):
         return Calibration(1.0, 0.0)
+    present = np.isfinite(scores[:, 1:])
 
     def loss(x: NDArray[np.float64]) -> float:
         bias = float(x[1]) if fit_bias else 0.0
-        return cross_entropy(probabilities(scores, float(np.exp(x[0])), bias), probability, right)
+        return cross_entropy(probabilities(scores, float(np.exp(x[0])), bias), labels, present)
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-7, "maxiter": 400})
     temperature = float(np.clip(np.exp(found.x[0]), 0.05, 20.0))

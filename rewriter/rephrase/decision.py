@@ -21,8 +21,8 @@ class RephraseDecision:
     temperature, null_bias
         Of the calibration.
     skipped_probability
-        Given to the closest later turn of a request for which the model is not run.
-    window_turns, max_length
+        Given to the likeliest later turn of a request for which the model is not run.
+    window_turns, max_length, weak_similarity
         What the model was trained with.
     model_version
         Names weights and decision together.
@@ -34,6 +34,7 @@ class RephraseDecision:
     skipped_probability: float
     window_turns: int
     max_length: int
+    weak_similarity: float
     model_version: str
 
     @property

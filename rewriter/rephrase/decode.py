@@ -26,26 +26,25 @@ def span_scores(start_logits: Floats, end_logits: Floats, start: Ints, end: Ints
 
 
 def probabilities(scores: Floats, temperature: float = 1.0, null_bias: float = 0.0) -> Floats:
-    """Softmax over legal spans of ``(scores + null_bias at none) / temperature``, (n, 1 + w), rows summing to 1.
+    """Chance of each user turn against none: logistic in ``(score - score of none - null_bias) / temperature``, (n, w).
+
+    Each turn is held against the null span alone (as SQuAD 2.0 decides whether there is an answer), because a request may
+    be said again more than once. 0 where there is no turn.
 
     >>> probabilities(np.array([[0.0, np.log(3.0), -np.inf]])).round(2).tolist()
-    [[0.25, 0.75, 0.0]]
+    [[0.75, 0.0]]
     """
-    shifted = scores.copy()
-    shifted[:, 0] += null_bias
-    shifted /= temperature
-    shifted -= shifted.max(axis=1, keepdims=True)
-    odds = np.exp(shifted)
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    odds = (scores[:, 1:] - scores[:, :1] - null_bias) / temperature
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))) * np.isfinite(scores[:, 1:])
 
 
 def best_turn(chances: Floats, n_turns: Ints) -> tuple[Ints, Floats]:
     """The most likely of each row's turns, counted from 1, and its probability; 0 and 0.0 where there is none.
 
-    Of equally likely turns the nearest is taken. ``n_turns`` (n,) says how many of the columns of ``chances`` (n, 1 + w)
-    are turns.
+    Of equally likely turns the nearest is taken. ``n_turns`` (n,) says how many of the columns of ``chances`` (n, w) are
+    turns.
     """
-    turns = np.where(np.arange(chances.shape[1] - 1) < n_turns[:, None], chances[:, 1:], -1.0)
+    turns = np.where(np.arange(chances.shape[1]) < n_turns[:, None], chances, -1.0)
     best = np.argmax(turns, axis=1)
     probability = turns[np.arange(len(turns)), best]
     return np.where(n_turns > 0, best + 1, 0), np.where(n_turns > 0, probability, 0.0)

@@ -11,13 +11,14 @@ from tokenizers import Tokenizer
 
 from rewriter.bert.pretrained import load_pretrained
 from rewriter.bert.training import Progress, fit, freeze_words, shuffled_batches, tensors
-from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate
+from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate, cross_entropy
 from rewriter.rephrase.decode import best_turn, probabilities
 from rewriter.rephrase.detector import worth_reading
 from rewriter.rephrase.encode import encode
+from rewriter.rephrase.evidence import rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
-from rewriter.rephrase.model import SpanModel, span_loss, span_scores
-from rewriter.rephrase.weak_labels import KINDS, WeakLabels
+from rewriter.rephrase.model import SpanModel, span_loss, span_scores, with_evidence
+from rewriter.rephrase.weak_labels import KINDS, WeakLabels, take
 from rewriter.settings import Settings
 
 #: Share of the days, the last ones, that calibrate and set the threshold.
@@ -44,11 +45,6 @@ def held_out_days(days: Sequence[str]) -> frozenset[str]:
     return frozenset(ordered[len(ordered) - n_held :])
 
 
-def take(labels: WeakLabels, rows: Ints | Bools) -> WeakLabels:
-    """Some of the labels."""
-    return WeakLabels(labels.source[rows], labels.probability[rows], labels.right[rows], labels.kind[rows])
-
-
 def _some(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
     return np.sort(rng.permutation(rows)[: max(0, n)])
 
@@ -71,24 +67,24 @@ def choose_examples(labels: WeakLabels, read: Bools, n: int, seed: int) -> Ints:
 
 
 def train_model(
-    log: Log, close: Floats, labels: WeakLabels, settings: Settings, progress: Progress | None = None
+    log: Log, views: Floats, labels: WeakLabels, settings: Settings, progress: Progress | None = None
 ) -> tuple[SpanModel, Tokenizer]:
     """A span model fine-tuned on the labels, in evaluation mode, and its tokenizer.
 
-    ``close`` is `rewriter.rephrase.closeness.window_matrix` of the whole log.
+    ``views`` is `rewriter.rephrase.evidence.evidence` of the whole log.
     """
     encoder, tokenizer = load_pretrained(settings.train.encoder, settings.seed)
     model = SpanModel(encoder, tokenizer, settings.seed)
-    encoded = encode(log, labels.source, close[labels.source], tokenizer, settings.rephrase.max_length)
+    encoded = encode(log, labels.source, views[labels.source], tokenizer, settings.rephrase.max_length)
     freeze_words(model.encoder)
-    probability = torch.from_numpy(labels.probability.astype(np.float32))
-    right = torch.from_numpy(labels.right)
+    chance = torch.from_numpy(labels.chance.astype(np.float32))
+    seen = torch.from_numpy(views[labels.source].astype(np.float32))
     start, end = torch.from_numpy(encoded.start), torch.from_numpy(encoded.end)
 
     def loss_of(rows: Ints) -> torch.Tensor:
         at = torch.from_numpy(rows)
-        logits = model(*tensors(encoded.tokens, rows))
-        return span_loss(span_scores(logits[0], logits[1], start[at], end[at]), probability[at], right[at])
+        spans = span_scores(*model(*tensors(encoded.tokens, rows)), start[at], end[at])
+        return span_loss(with_evidence(spans, model.evidence(seen[at])), chance[at])
 
     batches = shuffled_batches(len(encoded.start), settings.train.batch_size, settings.seed, encoded.tokens.lengths)
     fit(model, batches, loss_of, settings.train, seed=settings.seed, progress=progress)
@@ -106,11 +102,11 @@ class Judged:
 
 
 def _gain(turn: Ints, labels: WeakLabels) -> Floats:
-    hit = labels.right[np.arange(len(turn)), np.maximum(turn - 1, 0)] & (turn > 0)
-    return np.where(hit, labels.probability, 0.0)
+    chance = labels.chance[np.arange(len(turn)), np.maximum(turn - 1, 0)]
+    return np.where(turn > 0, chance, 0.0)
 
 
-def judge(log: Log, close: Floats, held: WeakLabels, score: Score, seed: int) -> Judged:
+def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) -> Judged:
     """Calibrate on held-out weak labels and choose the threshold of the best expected F1.
 
     F1 and not F0.5: mining weighs each rephrase by its probability and asks for many users, so a missed one costs as much
@@ -123,11 +119,11 @@ def judge(log: Log, close: Floats, held: WeakLabels, score: Score, seed: int) ->
         Source rows of the log -> uncalibrated span scores (m, 1 + w).
     """
     rng = np.random.default_rng(seed)
-    read = worth_reading(log, close)[held.source]
+    read = worth_reading(rule_chance(log, views))[held.source]
     asked = take(held, _some(rng, np.flatnonzero(read), MOST_HELD_OUT))
     skipped = take(held, _some(rng, np.flatnonzero(~read), MOST_HELD_OUT // 10))
     scores = score(asked.source)
-    found = calibrate(scores, asked.probability, asked.right)
+    found = calibrate(scores, asked.chance)
     chances = probabilities(scores, found.temperature, found.null_bias)
     turn, probability = best_turn(chances, log.following[asked.source])
     gain = _gain(turn, asked)
@@ -141,6 +137,7 @@ def judge(log: Log, close: Floats, held: WeakLabels, score: Score, seed: int) ->
         "expected_f1": f1,
         "expected_precision": float(gain[chosen].mean()) if chosen.any() else 0.0,
         "expected_recall": float(gain[chosen].sum() / max(asked.probability.sum(), 1e-12)),
+        "cross_entropy": cross_entropy(chances, asked.chance, np.isfinite(scores[:, 1:])) if len(scores) else 0.0,
         "calibration_error": _calibration_error(probability, gain),
         "held_out_sources": float(len(asked.source)),
         "share_read": float(read.mean()) if len(read) else 0.0,

@@ -1,0 +1,112 @@
+"""What tells that a later turn says a failed request again: views of each pair in a window, and their weights by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from rewriter.rephrase.association import associated
+from rewriter.rephrase.closeness import closeness, value_heard, window_pairs
+from rewriter.rephrase.log import STATUSES, Bools, Floats, Ints, Log
+
+#: Log-odds that each view adds to "says the same again, given that the source failed": judgements, not a fit.
+WEIGHTS: dict[str, float] = {
+    "likeness": 1.0,  # closeness of wording and sound, in steps of 0.15 from the similarity at which it says nothing
+    "associated": 2.0,  # what many users said next after the same request failed
+    "asked_again": 1.0,  # the assistant said the same before both: it asked once more
+    "value_heard": 1.5,  # the source was not understood, and a slot value of the later turn was heard in it
+    "turns_between": -0.4,  # for each
+    "same_answered": -2.0,  # understood as the same, and both answered: wanted once more
+    "other_reading": -1.0,  # both understood, as something else
+    "no_answer": -1.5,  # the later turn got no answer in a log of answers: a goodbye
+}
+#: What the model sees beside; the rules read the defect as a probability of its own, and not the gap.
+VIEWS = (*WEIGHTS, "source_defect", "later_defect", "later_lost", "gap")
+#: Closeness that moves the log-odds by one.
+STEP = 0.15
+#: How much of a defect's log-odds is believed, and what they start from: what tells a failure (a quick repeat, no
+#: interpretation) is partly what tells a rephrase, and not every failed request was one worth saying again.
+DEFECT_TRUST, DEFECT_START = 0.5, -0.3
+#: Seconds of a usual gap between turns.
+_USUAL_GAP_S = 7.0
+
+
+def sigmoid(x: Floats) -> Floats:
+    """Probability of log-odds."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x, np.float64))))
+
+
+def logit(p: Floats) -> Floats:
+    """Log-odds of a probability, which is kept within 0.001 of its ends."""
+    clipped = np.clip(np.asarray(p, np.float64), 1e-3, 1.0 - 1e-3)
+    return np.asarray(np.log(clipped / (1.0 - clipped)))
+
+
+def _same(values: Sequence[str], a: Ints, b: Ints) -> Bools:
+    pairs = zip(a.tolist(), b.tolist(), strict=True)
+    return np.fromiter((values[i] != "" and values[i] == values[j] for i, j in pairs), bool, len(a))
+
+
+def _prompts(log: Log) -> list[str]:
+    """What the assistant said before each turn in its session, "" where that is unknown."""
+    goes_on = [False, *(log.following[:-1] > 0).tolist()]
+    return [said if on else "" for said, on in zip(["", *log.response[:-1]], goes_on[: len(log)], strict=False)]
+
+
+def _views(log: Log, weak_similarity: float) -> Iterator[tuple[str, Floats | Bools]]:
+    source, later = window_pairs(log.following)
+    same, understood = _same(log.reading, source, later), ~log.lost[source] & ~log.lost[later]
+    fine = log.status <= STATUSES.index("ok")
+    silent = np.fromiter((not r for r in log.response), bool, len(log))
+    read = np.fromiter((r != "" for r in log.reading), bool, len(log))
+    yield "likeness", (closeness(log, source, later) - weak_similarity) / STEP
+    yield "associated", associated(log)[source] & (later == source + 1)
+    yield "asked_again", _same(["", *_prompts(log)], source + 1, later + 1)
+    yield "value_heard", value_heard(log, source, later)
+    yield "turns_between", (later - source - 1).astype(np.float64)
+    yield "same_answered", same & fine[source] & fine[later]
+    yield "other_reading", understood & read[source] & read[later] & ~same
+    yield "no_answer", silent[later] & ~silent.all()
+    yield "source_defect", logit(log.defect[source])
+    yield "later_defect", logit(log.defect[later])
+    yield "later_lost", log.lost[later]
+    yield "gap", np.log1p(np.maximum(log.at_s[later] - log.at_s[later - 1], 0.0) / _USUAL_GAP_S)
+
+
+def evidence(log: Log, window_turns: int, weak_similarity: float) -> Floats:
+    """The views of each turn and the next ones in its window, (n, window_turns, len(VIEWS)); 0 where there is no turn.
+
+    Parameters
+    ----------
+    weak_similarity
+        Closeness of wording or sound that speaks neither for nor against.
+    """
+    source, later = window_pairs(log.following)
+    out = np.zeros((len(log), window_turns, len(VIEWS)))
+    for name, values in _views(log, weak_similarity):
+        out[source, later - source - 1, VIEWS.index(name)] = values
+    return out
+
+
+def failed(defect: Floats) -> Floats:
+    """Chance that a request failed and was worth saying again, by its defect probability."""
+    return sigmoid(DEFECT_TRUST * logit(defect) + DEFECT_START)
+
+
+def rule_weights() -> Floats:
+    """Weight of each of `VIEWS` by the rules, 0 for those that they do not read."""
+    return np.array([WEIGHTS.get(name, 0.0) for name in VIEWS])
+
+
+def rule_chance(log: Log, views: Floats) -> Floats:
+    """Chance by rules alone that each later turn says its source again, (n, w): it failed, times the views joined.
+
+    Parameters
+    ----------
+    views
+        From `evidence`.
+    """
+    says_the_same = sigmoid(views @ rule_weights())
+    present = np.arange(views.shape[1]) < log.following[:, None]
+    return np.where(present, failed(log.defect)[:, None] * says_the_same, 0.0)

@@ -1,0 +1,67 @@
+"""The views of a pair, one planted situation each, and how the rules join them."""
+
+import numpy as np
+import pytest
+
+from rewriter.rephrase.evidence import VIEWS, WEIGHTS, evidence, failed, rule_chance, rule_weights
+
+FAILED = {"utterance": "play the knights", "intent": "null", "response_status": "fallback", "defect": 0.9}
+FINE = {"defect": 0.05}
+
+
+def _views(log_of, *rows: dict) -> dict[str, list[float]]:
+    """Each view of the first row and the turns in its window."""
+    log = log_of(list(rows))
+    views = evidence(log, 3, 0.6)[0, : int(log.following[0])]
+    return {name: views[:, k].tolist() for k, name in enumerate(VIEWS)}
+
+
+def test_likeness_counts_steps_from_the_similarity_that_says_nothing(log_of) -> None:
+    views = _views(log_of, {"utterance": "1234567890"}, {"utterance": "1234567890"}, {"utterance": "1234560000"})
+    assert views["likeness"] == pytest.approx([0.4 / 0.15, 0.0], abs=1e-9)
+    assert views["turns_between"] == [0.0, 1.0]
+
+
+def test_the_same_words_of_the_assistant_before_both_turns_are_asking_again(log_of) -> None:
+    greeting, asked = {"response": "hello"}, {"response": "Which room?"}
+    log = log_of([asked, {**FAILED, "response": "Which room?"}, greeting, FINE])
+    views = evidence(log, 3, 0.6)[1, :, VIEWS.index("asked_again")]
+    assert views.tolist() == [1.0, 0.0, 0.0]
+    first = _views(log_of, {**FAILED, "response": "Which room?"}, FINE)
+    assert first["asked_again"] == [0.0]  # what was said before the first turn is not known
+
+
+def test_readings_tell_only_between_turns_that_were_understood(log_of) -> None:
+    jazz, rock = {"slots": {"genre": "jazz"}}, {"slots": {"genre": "rock"}}
+    assert _views(log_of, jazz, rock, jazz)["other_reading"] == [1.0, 0.0]
+    assert _views(log_of, jazz, rock, jazz)["same_answered"] == [0.0, 1.0]
+    assert _views(log_of, {**jazz, "response_status": "error"}, jazz)["same_answered"] == [0.0]
+    assert _views(log_of, FAILED, rock)["other_reading"] == [0.0]
+
+
+def test_a_log_without_answers_has_no_unanswered_turn(log_of) -> None:
+    assert _views(log_of, FAILED, {"response": ""})["no_answer"] == [1.0]
+    assert _views(log_of, {**FAILED, "response": ""}, {"response": ""})["no_answer"] == [0.0]
+
+
+def test_a_log_of_nothing_but_words_and_times_has_evidence_too(log_of) -> None:
+    bare = {"domain": None, "intent": None, "nlu_confidence": None, "response": None, "response_status": None}
+    log = log_of([{**bare, "utterance": text} for text in ("play jazz", "play the jazz", "weather")])
+    chance = rule_chance(log, evidence(log, 3, 0.6))
+    assert chance[0, 0] > chance[0, 1] > 0.0
+    assert chance[2].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_the_chance_is_that_it_failed_times_that_the_views_say_the_same(log_of) -> None:
+    log = log_of([FAILED, {"utterance": "play the nights", **FINE}])
+    views = evidence(log, 3, 0.6)
+    odds = sum(weight * views[0, 0, VIEWS.index(name)] for name, weight in WEIGHTS.items())
+    expected = float(failed(np.array([0.9]))[0]) / (1 + np.exp(-odds))
+    assert rule_chance(log, views)[0].tolist() == pytest.approx([expected, 0.0, 0.0])
+    assert (rule_weights() != 0).sum() == len(WEIGHTS)
+
+
+def test_a_failure_counts_half_its_log_odds_and_never_falls_with_the_defect() -> None:
+    chances = failed(np.linspace(0.0, 1.0, 101))
+    assert (np.diff(chances) >= 0).all()
+    assert 0.0 < chances[0] < 0.05 < 0.4 < chances[50] < 0.5 < 0.9 < chances[100] < 1.0
