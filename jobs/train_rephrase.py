@@ -23,12 +23,13 @@ from jobs.storage import whole_folder
 from rewriter.bert.training import Progress
 from rewriter.config import read_settings
 from rewriter.errors import RewriterError
-from rewriter.rephrase.artefact import write_decision, write_model
+from rewriter.rephrase.artefact import write_decision, write_model, write_sentences
 from rewriter.rephrase.card import model_card
 from rewriter.rephrase.detector import SpanDetector, worth_reading
 from rewriter.rephrase.evidence import evidence, rule_chance
 from rewriter.rephrase.log import read_log
-from rewriter.rephrase.train import choose_examples, held_out_days, judge, train_model
+from rewriter.rephrase.meaning import has_readings, read_meaning
+from rewriter.rephrase.train import choose_examples, held_out, held_out_days, judge, train_model
 from rewriter.rephrase.weak_labels import take, weak_labels
 from rewriter.settings import Settings
 from schemas.table import day_of
@@ -60,14 +61,16 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
         If no turn has another in its window.
     """
     log, ordered = read_log(turns, settings.rephrase.window_turns, settings.sessions.max_gap_s)
-    views = evidence(log, settings.rephrase.window_turns, settings.rephrase.weak_similarity)
+    if not has_readings(log):
+        write_sentences(settings, out)
+    views = evidence(log, settings.rephrase.window_turns, settings.rephrase.weak_similarity, read_meaning(out))
     labels = weak_labels(log, views)
     if not len(labels.source):
         raise RewriterError("no session of the log has two turns: there is nothing to learn rephrases from")
     day = np.array(day_of(ordered["at"]).to_pylist())
     days = sorted(set(day.tolist()))
     held = held_out_days(days)
-    is_held = np.isin(day[labels.source], sorted(held))
+    is_held = held_out(labels.source, day)
     fitted = take(labels, ~is_held) if held and not is_held.all() else labels
     judged_on = take(labels, is_held) if is_held.any() else labels
     budget = settings.train.max_steps * settings.train.batch_size

@@ -11,16 +11,25 @@ from safetensors.torch import save
 from tokenizers import Tokenizer
 
 from rewriter.bert.onnx import example_batch, export_int8
-from rewriter.bert.pretrained import file_sha256
+from rewriter.bert.pretrained import file_sha256, load_pretrained
 from rewriter.rephrase.calibration import Calibration
 from rewriter.rephrase.decision import RephraseDecision
 from rewriter.rephrase.markers import NAMES
+from rewriter.rephrase.meaning import SENTENCES
 from rewriter.rephrase.model import SpanModel
 from rewriter.rephrase.train import Judged
+from rewriter.retrieval.model import BiEncoder, save_onnx
 from rewriter.settings import Settings
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("start_logits", "end_logits")
+
+
+def write_sentences(settings: Settings, folder: Path) -> None:
+    """Write the encoder as it is, for sentence vectors, and its tokenizer (see `rewriter.rephrase.meaning`)."""
+    encoder, tokenizer = load_pretrained(settings.train.encoder, settings.seed)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    save_onnx(BiEncoder(encoder), folder / SENTENCES)
 
 
 def write_model(model: SpanModel, tokenizer: Tokenizer, settings: Settings, folder: Path) -> None:

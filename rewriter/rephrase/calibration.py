@@ -55,7 +55,9 @@ def calibrate(scores: Floats, labels: Floats, fit_bias: bool = True) -> Calibrat
     return Calibration(temperature, float(np.clip(found.x[1], -20.0, 20.0)) if fit_bias else 0.0)
 
 
-def expected_f(predicted: Floats, gain: Floats, total: float, beta: float = BETA) -> tuple[Floats, Floats]:
+def expected_f(
+    predicted: Floats, gain: Floats, total: float, harm: Floats | None = None, beta: float = BETA
+) -> tuple[Floats, Floats]:
     """Every threshold, falling, and the F-score expected at it.
 
     Parameters
@@ -66,18 +68,24 @@ def expected_f(predicted: Floats, gain: Floats, total: float, beta: float = BETA
         Chance, by the labels, that this turn is a true rephrase, (m,).
     total
         Expected number of true rephrases, found or not.
+    harm
+        Chance that naming this turn is an error, (m,); default what ``gain`` leaves. A turn that means the same as a request
+        that did not fail is neither: a harmless repeat.
     """
     order = np.argsort(-predicted, kind="stable")
     values = predicted[order]
     ends = np.flatnonzero(np.append(values[1:] != values[:-1], True)) if len(values) else np.zeros(0, np.int64)
-    true = np.cumsum(gain[order])[ends]
     square = beta * beta
-    return values[ends], (1 + square) * true / np.maximum(ends + 1 + square * total, _TINY)
+    true = np.cumsum(gain[order])[ends]
+    false = np.cumsum((1.0 - gain if harm is None else harm)[order])[ends]
+    return values[ends], (1 + square) * true / np.maximum(true + false + square * total, _TINY)
 
 
-def best_threshold(predicted: Floats, gain: Floats, total: float, beta: float = BETA) -> tuple[float, float]:
-    """The threshold of the best expected F-score, and that score; 0.5 and 0 where nothing can be found."""
-    thresholds, f = expected_f(predicted, gain, total, beta)
+def best_threshold(
+    predicted: Floats, gain: Floats, total: float, harm: Floats | None = None, beta: float = BETA
+) -> tuple[float, float]:
+    """The threshold of the best expected F-score, see `expected_f`, and that score; 0.5 and 0 where nothing is found."""
+    thresholds, f = expected_f(predicted, gain, total, harm, beta)
     if not len(f) or f.max() <= 0.0:
         return 0.5, 0.0
     best = int(np.argmax(f))

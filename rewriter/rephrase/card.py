@@ -23,6 +23,7 @@ _RULES = {
 
 _VIEWS = {
     "likeness": "wording or sound, whatever the recogniser heard, for each {step} of similarity above {weak}",
+    "meaning": "in a log without interpretations: cosine of both sentences' vectors, for each 0.1 above 0.8",
     "associated": "what at least {users} users said next after the same request failed, far more than after other failures",
     "asked_again": "the assistant said the same before both turns",
     "value_heard": "a slot value of the later turn was heard in a request that was not understood",

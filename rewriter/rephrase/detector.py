@@ -16,6 +16,7 @@ from rewriter.rephrase.decode import best_turn, probabilities, span_scores
 from rewriter.rephrase.encode import Encoded, encode
 from rewriter.rephrase.evidence import VIEWS, evidence, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
+from rewriter.rephrase.meaning import read_meaning
 
 #: The model is run where the rules give a rephrase at least this chance: below it, hardly any is ever found.
 READ_FROM = 0.05
@@ -80,16 +81,17 @@ class SpanDetector:
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
         self.decision = read_decision(folder)
         self._model = OnnxModel(folder, threads)
-        self._tokenizer: Tokenizer = load_tokenizer(folder)
+        self.tokenizer: Tokenizer = load_tokenizer(folder)
         self._weights = evidence_weights(folder)
+        self._meaning = read_meaning(folder)
 
     def views(self, log: Log) -> Floats:
         """The evidence of every window of the log, (n, window_turns, views)."""
-        return evidence(log, self.decision.window_turns, self.decision.weak_similarity)
+        return evidence(log, self.decision.window_turns, self.decision.weak_similarity, self._meaning)
 
     def scores(self, log: Log, source: Ints, views: Floats) -> Floats:
         """Uncalibrated scores of the sources, (m, 1 + window_turns); ``views`` has a row a source."""
-        scores = score_spans(self._model, encode(log, source, views, self._tokenizer, self.decision.max_length))
+        scores = score_spans(self._model, encode(log, source, views, self.tokenizer, self.decision.max_length))
         scores[:, 1:] += views @ self._weights
         return scores
 

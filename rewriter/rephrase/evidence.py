@@ -9,10 +9,12 @@ import numpy as np
 from rewriter.rephrase.association import associated
 from rewriter.rephrase.closeness import closeness, value_heard, window_pairs
 from rewriter.rephrase.log import STATUSES, Bools, Floats, Ints, Log
+from rewriter.rephrase.meaning import Meaning
 
 #: Log-odds that each view adds to "says the same again, given that the source failed": judgements, not a fit.
 WEIGHTS: dict[str, float] = {
     "likeness": 1.0,  # closeness of wording and sound, in steps of 0.15 from the similarity at which it says nothing
+    "meaning": 1.5,  # in a log without interpretations: cosine of the sentences' vectors, in steps of 0.1 from 0.8
     "associated": 2.0,  # what many users said next after the same request failed
     "asked_again": 1.0,  # the assistant said the same before both: it asked once more
     "value_heard": 1.5,  # the source was not understood, and a slot value of the later turn was heard in it
@@ -25,6 +27,8 @@ WEIGHTS: dict[str, float] = {
 VIEWS = (*WEIGHTS, "source_defect", "later_defect", "later_lost", "gap")
 #: Closeness that moves the log-odds by one.
 STEP = 0.15
+#: Cosine of sentences that says nothing, and what moves the view by one.
+USUAL_COSINE, COSINE_STEP = 0.8, 0.1
 #: How much of a defect's log-odds is believed, and what they start from: what tells a failure (a quick repeat, no
 #: interpretation) is partly what tells a rephrase, and not every failed request was one worth saying again.
 DEFECT_TRUST, DEFECT_START = 0.5, -0.3
@@ -54,13 +58,15 @@ def _prompts(log: Log) -> list[str]:
     return [said if on else "" for said, on in zip(["", *log.response[:-1]], goes_on[: len(log)], strict=False)]
 
 
-def _views(log: Log, weak_similarity: float) -> Iterator[tuple[str, Floats | Bools]]:
+def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterator[tuple[str, Floats | Bools]]:
     source, later = window_pairs(log.following)
     same, understood = _same(log.reading, source, later), ~log.lost[source] & ~log.lost[later]
     fine = log.status <= STATUSES.index("ok")
     silent = np.fromiter((not r for r in log.response), bool, len(log))
     read = np.fromiter((r != "" for r in log.reading), bool, len(log))
     yield "likeness", (closeness(log, source, later) - weak_similarity) / STEP
+    if meaning is not None:
+        yield "meaning", (meaning(log, source, later) - USUAL_COSINE) / COSINE_STEP
     yield "associated", associated(log)[source] & (later == source + 1)
     yield "asked_again", _same(["", *_prompts(log)], source + 1, later + 1)
     yield "value_heard", value_heard(log, source, later)
@@ -74,17 +80,19 @@ def _views(log: Log, weak_similarity: float) -> Iterator[tuple[str, Floats | Boo
     yield "gap", np.log1p(np.maximum(log.at_s[later] - log.at_s[later - 1], 0.0) / _USUAL_GAP_S)
 
 
-def evidence(log: Log, window_turns: int, weak_similarity: float) -> Floats:
+def evidence(log: Log, window_turns: int, weak_similarity: float, meaning: Meaning | None = None) -> Floats:
     """The views of each turn and the next ones in its window, (n, window_turns, len(VIEWS)); 0 where there is no turn.
 
     Parameters
     ----------
     weak_similarity
         Closeness of wording or sound that speaks neither for nor against.
+    meaning
+        Cosines of sentences, for a log without interpretations (see `rewriter.rephrase.meaning`).
     """
     source, later = window_pairs(log.following)
     out = np.zeros((len(log), window_turns, len(VIEWS)))
-    for name, values in _views(log, weak_similarity):
+    for name, values in _views(log, weak_similarity, meaning):
         out[source, later - source - 1, VIEWS.index(name)] = values
     return out
 
@@ -99,14 +107,18 @@ def rule_weights() -> Floats:
     return np.array([WEIGHTS.get(name, 0.0) for name in VIEWS])
 
 
-def rule_chance(log: Log, views: Floats) -> Floats:
-    """Chance by rules alone that each later turn says its source again, (n, w): it failed, times the views joined.
+def says_the_same(log: Log, views: Floats) -> Floats:
+    """Chance by rules alone that each later turn means what its source meant, (n, w); 0 where there is no turn.
 
     Parameters
     ----------
     views
         From `evidence`.
     """
-    says_the_same = sigmoid(views @ rule_weights())
     present = np.arange(views.shape[1]) < log.following[:, None]
-    return np.where(present, failed(log.defect)[:, None] * says_the_same, 0.0)
+    return np.where(present, sigmoid(views @ rule_weights()), 0.0)
+
+
+def rule_chance(log: Log, views: Floats) -> Floats:
+    """Chance by rules alone that each later turn says its source again, (n, w): it failed, times it means the same."""
+    return np.asarray(failed(log.defect)[:, None] * says_the_same(log, views))

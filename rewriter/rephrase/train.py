@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rewriter.bert.pretrained import load_pretrained
@@ -43,6 +44,11 @@ def held_out_days(days: Sequence[str]) -> frozenset[str]:
     ordered = sorted(set(days))
     n_held = max(1, round(HELD_OUT_DAYS * len(ordered))) if len(ordered) > 1 else 0
     return frozenset(ordered[len(ordered) - n_held :])
+
+
+def held_out(source: Ints, day: NDArray[np.str_]) -> Bools:
+    """Which sources lie on held-out days, (m,); ``day`` has a row a turn of the log."""
+    return np.isin(day[source], sorted(held_out_days(day.tolist())))
 
 
 def _some(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
@@ -101,17 +107,18 @@ class Judged:
     metrics: dict[str, float]
 
 
-def _gain(turn: Ints, labels: WeakLabels) -> Floats:
-    chance = labels.chance[np.arange(len(turn)), np.maximum(turn - 1, 0)]
-    return np.where(turn > 0, chance, 0.0)
+def _named(turn: Ints, chances: Floats) -> Floats:
+    """Of each row the chance of the turn that was named, (m,)."""
+    return np.where(turn > 0, chances[np.arange(len(turn)), np.maximum(turn - 1, 0)], 0.0)
 
 
 def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) -> Judged:
     """Calibrate on held-out weak labels and choose the threshold of the best expected F1.
 
     F1 and not F0.5: mining weighs each rephrase by its probability and asks for many users, so a missed one costs as much
-    as a wrong one. Labels of sources that the model is not run for are nulls by rule; the model is still run on a sample of
-    them for the probability that a skipped request gets, at most half the threshold.
+    as a wrong one; a turn that means the same as a request that did not fail is a harmless repeat. Sources that the model
+    is not run for are nulls by rule; it is still run on a sample of them for the probability that a skipped request gets,
+    at most half the threshold.
 
     Parameters
     ----------
@@ -126,8 +133,8 @@ def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) ->
     found = calibrate(scores, asked.chance)
     chances = probabilities(scores, found.temperature, found.null_bias)
     turn, probability = best_turn(chances, log.following[asked.source])
-    gain = _gain(turn, asked)
-    threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()))
+    gain, harm = _named(turn, asked.chance), 1.0 - _named(turn, asked.same)
+    threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()), harm)
     quiet = 0.0
     if len(skipped.source):
         others = probabilities(score(skipped.source), found.temperature, found.null_bias)
@@ -135,7 +142,7 @@ def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) ->
     chosen = probability >= threshold
     metrics = {
         "expected_f1": f1,
-        "expected_precision": float(gain[chosen].mean()) if chosen.any() else 0.0,
+        "expected_precision": float(gain[chosen].sum() / max((gain + harm)[chosen].sum(), 1e-12)),
         "expected_recall": float(gain[chosen].sum() / max(asked.probability.sum(), 1e-12)),
         "cross_entropy": cross_entropy(chances, asked.chance, np.isfinite(scores[:, 1:])) if len(scores) else 0.0,
         "calibration_error": _calibration_error(probability, gain),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rewriter.rephrase.evidence import VIEWS, rule_chance
+from rewriter.rephrase.evidence import VIEWS, failed, says_the_same
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 
 #: A turn less likely than this to have failed is fine.
@@ -37,12 +37,15 @@ class WeakLabels:
         Row numbers in the log, (m,).
     chance
         Chance that each of the next turns says the source again, (m, window_turns); 0 where there is no turn.
+    same
+        Chance that it means the same, whether or not the source failed, (m, window_turns).
     kind
         Position in ``KINDS``, (m,).
     """
 
     source: Ints
     chance: Floats
+    same: Floats
     kind: Ints
 
     @property
@@ -57,7 +60,7 @@ class WeakLabels:
 
 def take(labels: WeakLabels, rows: Ints | Bools) -> WeakLabels:
     """Some of the labels."""
-    return WeakLabels(labels.source[rows], labels.chance[rows], labels.kind[rows])
+    return WeakLabels(labels.source[rows], labels.chance[rows], labels.same[rows], labels.kind[rows])
 
 
 def _kinds(log: Log, source: Ints, views: Floats, chance: Floats) -> Ints:
@@ -75,7 +78,7 @@ def _kinds(log: Log, source: Ints, views: Floats, chance: Floats) -> Ints:
 
 
 def weak_labels(log: Log, views: Floats) -> WeakLabels:
-    """Labels of every turn that has another in its window: the chances of `rewriter.rephrase.evidence.rule_chance`.
+    """Labels of every turn that has another in its window: the chances of `rewriter.rephrase.evidence`.
 
     A later turn says the source again with the chance that the source failed, times the chance that the later turn means
     the same: the log-odds of its views added up. Whether the later turn succeeded is not asked, since many second attempts
@@ -87,5 +90,6 @@ def weak_labels(log: Log, views: Floats) -> WeakLabels:
         From `rewriter.rephrase.evidence.evidence`, (n, window_turns, views).
     """
     source = np.flatnonzero(log.following > 0)
-    chance = rule_chance(log, views)[source]
-    return WeakLabels(source, chance, _kinds(log, source, views[source], chance))
+    same = says_the_same(log, views)[source]
+    chance = failed(log.defect)[source, None] * same
+    return WeakLabels(source, chance, same, _kinds(log, source, views[source], chance))

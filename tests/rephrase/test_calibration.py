@@ -54,4 +54,13 @@ def test_precision_counts_more_with_a_smaller_beta() -> None:
     strict, _ = best_threshold(predicted, gain, 4.0, beta=0.2)
     loose, _ = best_threshold(predicted, gain, 4.0, beta=2.0)
     assert strict > loose
-    assert expected_f(predicted, gain, 4.0, 1.0)[1][3] == pytest.approx(2 * 3 / (4 + 4))
+    assert expected_f(predicted, gain, 4.0)[1][3] == pytest.approx(2 * 3 / (4 + 4))
+
+
+def test_a_harmless_repeat_is_no_error() -> None:
+    predicted, gain = np.array([0.9, 0.8, 0.7]), np.array([1.0, 0.0, 1.0])
+    strict, _ = best_threshold(predicted[:2], gain[:2], 1.0)
+    assert strict > 0.8
+    thresholds, f = expected_f(predicted, gain, 2.0, np.array([0.0, 0.0, 0.0]))
+    assert f.tolist() == pytest.approx([2 / 3, 2 / 3, 1.0])
+    assert thresholds.tolist() == [0.9, 0.8, 0.7]

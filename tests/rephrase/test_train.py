@@ -47,7 +47,8 @@ def _planted(log_of, n_users: int, seed: int) -> tuple[Log, np.ndarray, WeakLabe
     log = log_of([{**row, "defect": 0.9} for row in rows])
     views = np.zeros((len(log), 3, len(VIEWS)))
     source = np.arange(0, len(log), 4)
-    labels = WeakLabels(source, np.eye(4)[answer][:, 1:], np.zeros(len(source), np.int64))
+    right = np.eye(4)[answer][:, 1:]
+    labels = WeakLabels(source, right, right, np.zeros(len(source), np.int64))
     return log, views, labels
 
 
@@ -159,7 +160,8 @@ def test_examples_hold_at_most_a_third_likely_rephrases_and_keep_hard_nulls() ->
     rng = np.random.default_rng(0)
     probability = np.where(rng.random(n) < 0.5, 0.8, 0.0)
     kind = np.where(probability > 0, 0, rng.choice([1, 2, 6], n))
-    labels = WeakLabels(np.arange(n), np.stack([probability, 0 * probability], axis=1), kind)
+    chance = np.stack([probability, 0 * probability], axis=1)
+    labels = WeakLabels(np.arange(n), chance, chance, kind)
     read = (probability > 0) | (kind == 6)
     rows = choose_examples(labels, read, 300, seed=1)
     assert len(rows) == len(set(rows.tolist())) == 300
