@@ -81,7 +81,7 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
     model, tokenizer = train_model(log, views, take(fitted, chosen), settings, progress)
     write_model(model, tokenizer, settings, out)
     detector = SpanDetector(out, settings.train.threads)
-    found = judge(log, views, judged_on, lambda rows: detector.scores(log, rows, views[rows]), settings.seed)
+    found = judge(log, views, judged_on, lambda rows: detector.odds(log, rows, views[rows]), settings.seed)
     decision = write_decision(found, settings, out)
     card = model_card(
         decision,

@@ -79,32 +79,31 @@ class CrossEncoder:
         self._model, self._tokenizer = OnnxModel(folder), tokenizer
         self.calibration, self.threshold = Calibration(1.0, 0.0), 0.5
 
-    def scores(self, log: Log, source: Ints, window_turns: int) -> Floats:
-        """Span-like scores (m, 1 + window_turns): 0 for none, the log-odds of each turn."""
+    def odds(self, log: Log, source: Ints, window_turns: int) -> Floats:
+        """Log-odds of the turns after each source, (m, window_turns); minus infinity where there is none."""
         row, turn = np.nonzero(np.arange(window_turns) < log.following[source][:, None])
         tokens = pair_tokens(log, source[row], source[row] + 1 + turn, self._tokenizer)
-        odds = np.zeros(len(row))
+        out = np.full((len(source), window_turns), -np.inf)
         for rows, (values,) in self._model.run_all(tokens):
-            odds[rows] = values
-        out = np.full((len(source), 1 + window_turns), -np.inf)
-        out[:, 0] = 0.0
-        out[row, 1 + turn] = odds
+            out[row[rows], turn[rows]] = values
         return out
 
     def judge(self, log: Log, held: WeakLabels) -> None:
         """Calibrate and choose the threshold of the best expected F1, as the span model does."""
-        scores = self.scores(log, held.source, held.chance.shape[1])
-        self.calibration = calibrate(scores, held.chance)
-        chances = probabilities(scores, self.calibration.temperature, self.calibration.null_bias)
+        odds = self.odds(log, held.source, held.chance.shape[1])
+        self.calibration = calibrate(odds, held.chance)
+        chances = probabilities(odds, self.calibration.temperature, self.calibration.null_bias)
         turn, probability = best_turn(chances, log.following[held.source])
-        gain = held.chance[np.arange(len(turn)), turn - 1]
-        self.threshold = best_threshold(probability, gain, float(held.probability.sum()))[0]
+        rows = np.arange(len(turn))
+        gain, harm = held.chance[rows, turn - 1], 1.0 - held.same[rows, turn - 1]
+        self.threshold = best_threshold(probability, gain, float(held.probability.sum()), harm)[0]
 
     def predict(self, log: Log, read: Bools, window_turns: int, otherwise: Floats) -> Predictions:
         """The best turn of every source; those not read keep the chance ``otherwise`` (n, w) of the rules, made small."""
         chance = np.minimum(otherwise, 1e-3)
         rows = np.flatnonzero(read)
-        scores = self.scores(log, rows, window_turns)
-        chance[rows] = probabilities(scores, self.calibration.temperature, self.calibration.null_bias)
+        chance[rows] = probabilities(
+            self.odds(log, rows, window_turns), self.calibration.temperature, self.calibration.null_bias
+        )
         source, later = window_pairs(log.following)
         return best_of(log, source, later, chance[source, later - source - 1])

@@ -1,4 +1,4 @@
-"""Calibration of span scores on held-out weak labels, and the threshold that decides."""
+"""Calibration of log-odds on held-out weak labels, and the threshold that decides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True)
 class Calibration:
-    """Temperature and null bias of `rewriter.rephrase.decode.probabilities`, by which they are those of the labels."""
+    """Temperature and bias of `rewriter.rephrase.decode.probabilities`, by which they are those of the labels."""
 
     temperature: float
     null_bias: float
@@ -30,25 +30,25 @@ def cross_entropy(chances: Floats, labels: Floats, present: Bools) -> float:
     return float(-(wanted * np.log(given + _TINY) + (1.0 - wanted) * np.log(1.0 - given + _TINY)).mean())
 
 
-def calibrate(scores: Floats, labels: Floats, fit_bias: bool = True) -> Calibration:
+def calibrate(odds: Floats, labels: Floats, fit_bias: bool = True) -> Calibration:
     """Temperature and bias of least cross-entropy on held-out labels; 1 and 0 where there are no labels.
 
     The bias makes up for training on a sample richer in rephrases than the log (Guo et al. 2017 fit the temperature alone).
 
     Parameters
     ----------
-    scores
-        From `rewriter.rephrase.decode.span_scores`, (m, 1 + w).
+    odds
+        From `rewriter.rephrase.decode.rephrase_odds`, (m, w).
     labels
         Chance that each turn is a rephrase, from `rewriter.rephrase.weak_labels.WeakLabels`, (m, w).
     """
-    if not len(scores):
+    if not len(odds):
         return Calibration(1.0, 0.0)
-    present = np.isfinite(scores[:, 1:])
+    present = np.isfinite(odds)
 
     def loss(x: NDArray[np.float64]) -> float:
         bias = float(x[1]) if fit_bias else 0.0
-        return cross_entropy(probabilities(scores, float(np.exp(x[0])), bias), labels, present)
+        return cross_entropy(probabilities(odds, float(np.exp(x[0])), bias), labels, present)
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-7, "maxiter": 400})
     temperature = float(np.clip(np.exp(found.x[0]), 0.05, 20.0))

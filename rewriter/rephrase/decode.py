@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rewriter.rephrase.evidence import both
 from rewriter.rephrase.log import Floats, Ints
 
 
@@ -25,17 +26,33 @@ def span_scores(start_logits: Floats, end_logits: Floats, start: Ints, end: Ints
     return np.concatenate([null, np.where(start < 0, -np.inf, turns)], axis=1).astype(np.float64)
 
 
-def probabilities(scores: Floats, temperature: float = 1.0, null_bias: float = 0.0) -> Floats:
-    """Chance of each user turn against none: logistic in ``(score - score of none - null_bias) / temperature``, (n, w).
+def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats) -> Floats:
+    """Log-odds that each turn says its source again: the source failed, and the turn means the same, (n, w).
 
     Each turn is held against the null span alone (as SQuAD 2.0 decides whether there is an answer), because a request may
-    be said again more than once. 0 where there is no turn.
+    be said again more than once. Minus infinity where there is no turn.
 
-    >>> probabilities(np.array([[0.0, np.log(3.0), -np.inf]])).round(2).tolist()
+    Parameters
+    ----------
+    scores
+        From `span_scores`, (n, 1 + w).
+    evidence
+        What the views of each turn add to the log-odds that it means the same, (n, w).
+    failed
+        Log-odds that the source failed, (n,).
+    """
+    present = np.isfinite(scores[:, 1:])
+    same = np.where(present, scores[:, 1:] - scores[:, :1] + evidence, 0.0)
+    return np.where(present, both(same, failed[:, None]), -np.inf)
+
+
+def probabilities(odds: Floats, temperature: float = 1.0, bias: float = 0.0) -> Floats:
+    """Calibrated chance of each turn: logistic in ``(odds - bias) / temperature``, (n, w); 0 where there is no turn.
+
+    >>> probabilities(np.array([[np.log(3.0), -np.inf]])).round(2).tolist()
     [[0.75, 0.0]]
     """
-    odds = (scores[:, 1:] - scores[:, :1] - null_bias) / temperature
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))) * np.isfinite(scores[:, 1:])
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip((odds - bias) / temperature, -700.0, 700.0)))) * np.isfinite(odds)
 
 
 def best_turn(chances: Floats, n_turns: Ints) -> tuple[Ints, Floats]:

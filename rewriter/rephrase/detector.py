@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 from rewriter.bert.runtime import OnnxModel, load_tokenizer
 from rewriter.errors import RewriterError
 from rewriter.rephrase.decision import read_decision
-from rewriter.rephrase.decode import best_turn, probabilities, span_scores
+from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
 from rewriter.rephrase.encode import Encoded, encode
-from rewriter.rephrase.evidence import VIEWS, evidence, rule_chance
+from rewriter.rephrase.evidence import VIEWS, evidence, failed_odds, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.rephrase.meaning import read_meaning
 
@@ -89,11 +89,10 @@ class SpanDetector:
         """The evidence of every window of the log, (n, window_turns, views)."""
         return evidence(log, self.decision.window_turns, self.decision.weak_similarity, self._meaning)
 
-    def scores(self, log: Log, source: Ints, views: Floats) -> Floats:
-        """Uncalibrated scores of the sources, (m, 1 + window_turns); ``views`` has a row a source."""
+    def odds(self, log: Log, source: Ints, views: Floats) -> Floats:
+        """Uncalibrated log-odds of the turns after each source, (m, window_turns); ``views`` has a row a source."""
         scores = score_spans(self._model, encode(log, source, views, self.tokenizer, self.decision.max_length))
-        scores[:, 1:] += views @ self._weights
-        return scores
+        return rephrase_odds(scores, views @ self._weights, failed_odds(log.defect[source]))
 
     def detect(self, log: Log) -> Detections:
         """The best later turn of every turn of the log, and its probability.
@@ -108,7 +107,7 @@ class SpanDetector:
         source = np.flatnonzero(read)
         if len(source):
             calibration = self.decision.calibration
-            scores = self.scores(log, source, views[source])
-            chances = probabilities(scores, calibration.temperature, calibration.null_bias)
+            odds = self.odds(log, source, views[source])
+            chances = probabilities(odds, calibration.temperature, calibration.null_bias)
             turn[source], probability[source] = best_turn(chances, log.following[source])
         return Detections(turn, probability, read)

@@ -23,8 +23,8 @@ WEIGHTS: dict[str, float] = {
     "other_reading": -1.0,  # both understood, as something else
     "no_answer": -1.5,  # the later turn got no answer in a log of answers: a goodbye
 }
-#: What the model sees beside; the rules read the defect as a probability of its own, and not the gap.
-VIEWS = (*WEIGHTS, "source_defect", "later_defect", "later_lost", "gap")
+#: What the model sees beside, and the rules do not read.
+VIEWS = (*WEIGHTS, "later_defect", "later_lost", "gap")
 #: Closeness that moves the log-odds by one.
 STEP = 0.15
 #: Cosine of sentences that says nothing, and what moves the view by one.
@@ -74,7 +74,6 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
     yield "same_answered", same & fine[source] & fine[later]
     yield "other_reading", understood & read[source] & read[later] & ~same
     yield "no_answer", silent[later] & ~silent.all()
-    yield "source_defect", logit(log.defect[source])
     yield "later_defect", logit(log.defect[later])
     yield "later_lost", log.lost[later]
     yield "gap", np.log1p(np.maximum(log.at_s[later] - log.at_s[later - 1], 0.0) / _USUAL_GAP_S)
@@ -97,9 +96,24 @@ def evidence(log: Log, window_turns: int, weak_similarity: float, meaning: Meani
     return out
 
 
+def failed_odds(defect: Floats) -> Floats:
+    """Log-odds of `failed`."""
+    return DEFECT_TRUST * logit(defect) + DEFECT_START
+
+
 def failed(defect: Floats) -> Floats:
     """Chance that a request failed and was worth saying again, by its defect probability."""
-    return sigmoid(DEFECT_TRUST * logit(defect) + DEFECT_START)
+    return sigmoid(failed_odds(defect))
+
+
+def both(first: Floats, second: Floats) -> Floats:
+    """Log-odds that two independent things hold, by the log-odds of each.
+
+    >>> both(np.array([0.0]), np.array([0.0])).round(4).tolist()  # a half of a half
+    [-1.0986]
+    """
+    log_chance = -np.logaddexp(0.0, -first) - np.logaddexp(0.0, -second)
+    return np.asarray(log_chance - np.log(-np.expm1(np.minimum(log_chance, -1e-12))))
 
 
 def rule_weights() -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from rewriter.rephrase.evidence import DEFECT_TRUST, VIEWS, rule_weights
+from rewriter.rephrase.evidence import VIEWS, rule_weights
 from rewriter.rephrase.markers import MARKERS
 
 #: Most that a logit may differ from zero for a token that is padding.
@@ -54,7 +54,6 @@ class SpanModel(torch.nn.Module):
             self.heads.weight.copy_(torch.randn(self.heads.weight.shape, generator=generator) * 0.02)
             self.heads.bias.zero_()
             self.evidence.weight.copy_(torch.from_numpy(rule_weights()).float().unsqueeze(0))
-            self.evidence.weight[0, VIEWS.index("source_defect")] = DEFECT_TRUST
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
@@ -79,14 +78,18 @@ def span_scores(
     return torch.cat([null, turns.masked_fill(start < 0, -torch.inf)], dim=1)
 
 
-def with_evidence(scores: torch.Tensor, evidence: torch.Tensor) -> torch.Tensor:
-    """Span scores (n, 1 + w) with what the evidence (n, w, 1) adds to each turn's."""
-    return torch.cat([scores[:, :1], scores[:, 1:] + evidence.squeeze(-1).float()], dim=1)
-
-
-def span_loss(scores: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of each user turn against none, where there is a turn; ``chance`` (n, w) by the labels."""
+def rephrase_odds(scores: torch.Tensor, evidence: torch.Tensor, failed: torch.Tensor) -> torch.Tensor:
+    """Torch twin of `rewriter.rephrase.decode.rephrase_odds`: (n, w), minus infinity where there is no turn."""
     present = torch.isfinite(scores[:, 1:])
-    odds = torch.where(present, scores[:, 1:] - scores[:, :1], torch.zeros_like(scores[:, 1:]))
-    losses = torch.nn.functional.binary_cross_entropy_with_logits(odds, chance.to(odds.dtype), reduction="none")
-    return losses[present].mean()
+    turns = torch.where(present, scores[:, 1:], torch.zeros_like(scores[:, 1:]))
+    same = torch.nn.functional.logsigmoid(turns - scores[:, :1] + evidence.squeeze(-1).to(scores.dtype))
+    log_chance = same + torch.nn.functional.logsigmoid(failed).unsqueeze(-1)
+    odds = log_chance - torch.log(-torch.expm1(log_chance.clamp(max=-1e-6)))
+    return odds.masked_fill(~present, -torch.inf)
+
+
+def span_loss(odds: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of the turns that are there, by their log-odds (n, w); ``chance`` (n, w) by the labels."""
+    present = torch.isfinite(odds)
+    wanted = chance.to(odds.dtype)[present]
+    return torch.nn.functional.binary_cross_entropy_with_logits(odds[present], wanted)

@@ -16,9 +16,9 @@ from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate
 from rewriter.rephrase.decode import best_turn, probabilities
 from rewriter.rephrase.detector import worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import rule_chance
+from rewriter.rephrase.evidence import failed_odds, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
-from rewriter.rephrase.model import SpanModel, span_loss, span_scores, with_evidence
+from rewriter.rephrase.model import SpanModel, rephrase_odds, span_loss, span_scores
 from rewriter.rephrase.weak_labels import KINDS, WeakLabels, take
 from rewriter.settings import Settings
 
@@ -85,12 +85,13 @@ def train_model(
     freeze_words(model.encoder)
     chance = torch.from_numpy(labels.chance.astype(np.float32))
     seen = torch.from_numpy(views[labels.source].astype(np.float32))
+    failed = torch.from_numpy(failed_odds(log.defect[labels.source]).astype(np.float32))
     start, end = torch.from_numpy(encoded.start), torch.from_numpy(encoded.end)
 
     def loss_of(rows: Ints) -> torch.Tensor:
         at = torch.from_numpy(rows)
         spans = span_scores(*model(*tensors(encoded.tokens, rows)), start[at], end[at])
-        return span_loss(with_evidence(spans, model.evidence(seen[at])), chance[at])
+        return span_loss(rephrase_odds(spans, model.evidence(seen[at]), failed[at]), chance[at])
 
     batches = shuffled_batches(len(encoded.start), settings.train.batch_size, settings.seed, encoded.tokens.lengths)
     fit(model, batches, loss_of, settings.train, seed=settings.seed, progress=progress)
@@ -123,15 +124,15 @@ def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) ->
     Parameters
     ----------
     score
-        Source rows of the log -> uncalibrated span scores (m, 1 + w).
+        Source rows of the log -> uncalibrated log-odds (m, w).
     """
     rng = np.random.default_rng(seed)
     read = worth_reading(rule_chance(log, views))[held.source]
     asked = take(held, _some(rng, np.flatnonzero(read), MOST_HELD_OUT))
     skipped = take(held, _some(rng, np.flatnonzero(~read), MOST_HELD_OUT // 10))
-    scores = score(asked.source)
-    found = calibrate(scores, asked.chance)
-    chances = probabilities(scores, found.temperature, found.null_bias)
+    odds = score(asked.source)
+    found = calibrate(odds, asked.chance)
+    chances = probabilities(odds, found.temperature, found.null_bias)
     turn, probability = best_turn(chances, log.following[asked.source])
     gain, harm = _named(turn, asked.chance), 1.0 - _named(turn, asked.same)
     threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()), harm)
@@ -144,7 +145,7 @@ def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) ->
         "expected_f1": f1,
         "expected_precision": float(gain[chosen].sum() / max((gain + harm)[chosen].sum(), 1e-12)),
         "expected_recall": float(gain[chosen].sum() / max(asked.probability.sum(), 1e-12)),
-        "cross_entropy": cross_entropy(chances, asked.chance, np.isfinite(scores[:, 1:])) if len(scores) else 0.0,
+        "cross_entropy": cross_entropy(chances, asked.chance, np.isfinite(odds)) if len(odds) else 0.0,
         "calibration_error": _calibration_error(probability, gain),
         "held_out_sources": float(len(asked.source)),
         "share_read": float(read.mean()) if len(read) else 0.0,

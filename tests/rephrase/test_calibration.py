@@ -10,7 +10,7 @@ from rewriter.rephrase.decode import probabilities
 def _planted(temperature: float, bias: float, n: int = 6000) -> tuple[np.ndarray, np.ndarray]:
     """Scores too sharp by ``temperature`` and too shy of none by ``bias``, with labels drawn from the truth."""
     rng = np.random.default_rng(1)
-    scores = rng.normal(size=(n, 4)) * 4
+    scores = rng.normal(size=(n, 3)) * 4
     truth = probabilities(scores, temperature, bias)
     return scores, (rng.random(truth.shape) < truth).astype(float)
 
@@ -29,7 +29,7 @@ def test_the_temperature_alone_is_recovered_with_the_bias_held_at_zero() -> None
 
 
 def test_no_labels_leave_the_scores_alone() -> None:
-    found = calibrate(np.zeros((0, 4)), np.zeros((0, 3)))
+    found = calibrate(np.zeros((0, 3)), np.zeros((0, 3)))
     assert (found.temperature, found.null_bias) == (1.0, 0.0)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from rewriter.rephrase import model as torch_model
-from rewriter.rephrase.decode import best_turn, probabilities, span_scores
+from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
 
 
 def _case(seed: int, n: int = 6, length: int = 20, w: int = 3) -> tuple[np.ndarray, ...]:
@@ -20,20 +20,26 @@ def _case(seed: int, n: int = 6, length: int = 20, w: int = 3) -> tuple[np.ndarr
 def test_each_turn_is_held_against_the_null_span_as_by_hand() -> None:
     for seed in range(20):
         start_logits, end_logits, start, end, n_turns = _case(seed)
-        chances = probabilities(span_scores(start_logits, end_logits, start, end), 1.5, 0.25)
+        rng = np.random.default_rng(seed)
+        evidence, failed = rng.normal(size=(6, 3)), rng.normal(size=6)
+        odds = rephrase_odds(span_scores(start_logits, end_logits, start, end), evidence, failed)
+        chances = probabilities(odds, 1.5, 0.25)
         turn, probability = best_turn(chances, n_turns)
         for i in range(len(start)):
             null = start_logits[i, 0] + end_logits[i, 0]
-            turns = [start_logits[i, start[i, k]] + end_logits[i, end[i, k]] - null for k in range(n_turns[i])]
-            by_hand = [1 / (1 + np.exp(-(score - 0.25) / 1.5)) for score in turns]
-            np.testing.assert_allclose(chances[i], [*by_hand, 0.0, 0.0, 0.0][:3], atol=1e-12)
+            by_hand = []
+            for k in range(n_turns[i]):
+                same = start_logits[i, start[i, k]] + end_logits[i, end[i, k]] - null + evidence[i, k]
+                chance = 1 / (1 + np.exp(-same)) / (1 + np.exp(-failed[i]))
+                by_hand.append(1 / (1 + np.exp(-(np.log(chance / (1 - chance)) - 0.25) / 1.5)))
+            np.testing.assert_allclose(chances[i], [*by_hand, 0.0, 0.0, 0.0][:3], atol=1e-9)
             assert turn[i] == (int(np.argmax(by_hand)) + 1 if by_hand else 0)
-            assert abs(probability[i] - max(by_hand, default=0.0)) < 1e-12
+            assert abs(probability[i] - max(by_hand, default=0.0)) < 1e-9
 
 
 def test_a_turn_is_named_even_where_none_is_certain() -> None:
-    scores = np.array([[2000.0, 0.0, -1.0, -np.inf]])
-    turn, probability = best_turn(probabilities(scores), np.array([2]))
+    odds = np.array([[-2000.0, -2001.0, -np.inf]])
+    turn, probability = best_turn(probabilities(odds), np.array([2]))
     assert turn[0] == 1
     assert probability[0] < 1e-300
 
@@ -45,11 +51,19 @@ def test_training_scores_equal_decoding_scores() -> None:
     np.testing.assert_allclose(got.numpy(), expected)
 
 
+def test_training_odds_equal_decoding_odds() -> None:
+    start_logits, end_logits, start, end, _ = _case(4)
+    rng = np.random.default_rng(0)
+    scores = span_scores(start_logits, end_logits, start, end)
+    evidence, failed = rng.normal(size=(6, 3)), rng.normal(size=6)
+    got = torch_model.rephrase_odds(*(torch.from_numpy(x) for x in (scores, evidence[..., None], failed)))
+    np.testing.assert_allclose(got.numpy(), rephrase_odds(scores, evidence, failed))
+
+
 def test_the_loss_is_the_cross_entropy_of_every_turn_that_is_there() -> None:
     odds = torch.tensor([[0.5, -1.0, -torch.inf], [2.0, -torch.inf, -torch.inf]], dtype=torch.float64)
-    scores = torch.cat([torch.full((2, 1), 3.0, dtype=torch.float64), odds + 3.0], dim=1)
     chance = torch.tensor([[0.75, 0.1, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
     p = 1 / (1 + np.exp(-np.array([0.5, -1.0, 2.0])))
     wanted = np.array([0.75, 0.1, 0.0])
     expected = -(wanted * np.log(p) + (1 - wanted) * np.log(1 - p)).mean()
-    assert abs(float(torch_model.span_loss(scores, chance)) - expected) < 1e-9
+    assert abs(float(torch_model.span_loss(odds, chance)) - expected) < 1e-9

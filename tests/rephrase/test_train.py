@@ -10,10 +10,10 @@ from rewriter.errors import RewriterError
 from rewriter.rephrase.artefact import write_decision, write_model
 from rewriter.rephrase.calibration import Calibration
 from rewriter.rephrase.decision import read_decision
-from rewriter.rephrase.decode import best_turn, probabilities, span_scores
-from rewriter.rephrase.detector import SpanDetector, worth_reading
+from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
+from rewriter.rephrase.detector import SpanDetector, evidence_weights, worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import VIEWS, rule_chance
+from rewriter.rephrase.evidence import VIEWS, failed_odds, rule_chance
 from rewriter.rephrase.log import Log
 from rewriter.rephrase.model import SpanModel
 from rewriter.rephrase.train import Judged, choose_examples, held_out_days, judge, train_model
@@ -65,8 +65,7 @@ def learnt(log_of, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_a_planted_rule_is_learnt_far_better_than_chance(log_of, learnt: tuple[SpanModel, Path]) -> None:
     log, views, labels = _planted(log_of, 200, 99)
-    scores = SpanDetector(learnt[1]).scores(log, labels.source, views[labels.source])
-    chances = probabilities(scores)
+    chances = probabilities(SpanDetector(learnt[1]).odds(log, labels.source, views[labels.source]))
     named = np.where(chances.max(axis=1) >= 0.5, chances.argmax(axis=1) + 1, 0)
     truth = np.where(labels.probability > 0, labels.chance.argmax(axis=1) + 1, 0)
     assert (named == truth).mean() > 0.75  # always none: 0.5
@@ -80,8 +79,10 @@ def test_the_int8_graph_agrees_with_the_torch_model(log_of, learnt: tuple[SpanMo
     ids, mask, types = encoded.tokens.padded(np.arange(len(labels.source)))
     with torch.no_grad():
         start, end = model(*(torch.from_numpy(x) for x in (ids, mask, types)))
-    expected = probabilities(span_scores(start.double().numpy(), end.double().numpy(), encoded.start, encoded.end))
-    got = probabilities(detector.scores(log, labels.source, views[labels.source]))
+    scores = span_scores(start.double().numpy(), end.double().numpy(), encoded.start, encoded.end)
+    weighed = views[labels.source] @ evidence_weights(folder)
+    expected = probabilities(rephrase_odds(scores, weighed, failed_odds(log.defect[labels.source])))
+    got = probabilities(detector.odds(log, labels.source, views[labels.source]))
     assert np.abs(got - expected).max() < 0.08
     assert np.abs(got - expected).mean() < 0.01
 
@@ -127,7 +128,7 @@ def test_detection_equals_scoring_decoding_and_calibrating_by_hand(log_of, learn
     found = detector.detect(log)
     views = detector.views(log)
     read = np.flatnonzero(worth_reading(rule_chance(log, views)))
-    chances = probabilities(detector.scores(log, read, views[read]), 1.5, 0.25)
+    chances = probabilities(detector.odds(log, read, views[read]), 1.5, 0.25)
     turn, probability = best_turn(chances, log.following[read])
     assert found.turn[read].tolist() == turn.tolist()
     np.testing.assert_allclose(found.probability[read], probability)
@@ -136,8 +137,8 @@ def test_detection_equals_scoring_decoding_and_calibrating_by_hand(log_of, learn
 def test_a_source_is_scored_the_same_alone_and_in_company(log_of, learnt: tuple[SpanModel, Path]) -> None:
     log, views, labels = _planted(log_of, 50, 11)
     detector = SpanDetector(learnt[1])
-    together = probabilities(detector.scores(log, labels.source, views[labels.source]))
-    alone = np.concatenate([probabilities(detector.scores(log, s[None], views[s[None]])) for s in labels.source[:20]])
+    together = probabilities(detector.odds(log, labels.source, views[labels.source]))
+    alone = np.concatenate([probabilities(detector.odds(log, s[None], views[s[None]])) for s in labels.source[:20]])
     # int8 activations are scaled by the batch, so the last digits may differ
     np.testing.assert_allclose(together[:20], alone, atol=0.08)
 
@@ -148,9 +149,9 @@ def test_the_judge_prefers_the_true_calibration_and_caps_the_skipped(log_of) -> 
     rng = np.random.default_rng(0)
     wrong = rng.random(len(truth)) < 0.2
     named = np.where(wrong, rng.integers(0, 4, len(truth)), truth)
-    table = dict(zip(labels.source.tolist(), np.eye(4)[named] * 50.0, strict=True))
+    table = dict(zip(labels.source.tolist(), np.eye(4)[named][:, 1:] * 50.0 - 25.0, strict=True))
     found = judge(log, views, labels, lambda rows: np.stack([table[r] for r in rows.tolist()]), seed=1)
-    assert found.calibration.temperature > 5  # 50 apart is far too sure for one in five wrong
+    assert found.calibration.temperature > 5  # 25 from even is far too sure for one in five wrong
     assert found.metrics["expected_f1"] > 0.8
     assert found.skipped_probability <= found.threshold / 2
 
