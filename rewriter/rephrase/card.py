@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rewriter.rephrase.association import LEAST_USERS
 from rewriter.rephrase.decision import RephraseDecision
 from rewriter.rephrase.evidence import STEP, WEIGHTS
-from rewriter.rephrase.weak_labels import KINDS
+from rewriter.rephrase.weak_labels import ASSOCIATED, KINDS
 from rewriter.settings import Settings
 
 _RULES = {
@@ -24,7 +24,6 @@ _RULES = {
 _VIEWS = {
     "likeness": "wording or sound, whatever the recogniser heard, for each {step} of similarity above {weak}",
     "meaning": "in a log without interpretations: cosine of both sentences' vectors, for each 0.1 above 0.8",
-    "associated": "what at least {users} users said next after the same request failed, far more than after other failures",
     "asked_again": "the assistant said the same before both turns",
     "value_heard": "a slot value of the later turn was heard in a request that was not understood",
     "turns_between": "for each turn between",
@@ -46,7 +45,8 @@ Days {first} to {last} ({n_days} days with turns). Trained on {n_examples:,} of 
 ## Rules
 
 A later turn says a request again with the chance that the request failed (half its defect's log-odds) times the chance that
-it means the same, whose log-odds are added up:
+it means the same, whose log-odds are added up (and {associated:+.1f} in the labels for what at least {users} users said next
+after the same request failed, far more than after other failures):
 
 | evidence | log-odds |
 |---|---|
@@ -92,7 +92,7 @@ def model_card(
     metrics: Mapping[str, float],
 ) -> str:
     """Markdown for people: days, rules with their counts, figures and limits."""
-    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity, "users": LEAST_USERS}
+    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity}
     return _TEXT.format(
         version=decision.model_version,
         window=decision.window_turns,
@@ -102,6 +102,8 @@ def model_card(
         n_examples=n_examples,
         held=", ".join(held) if held else "(none)",
         same="" if held else " With one day of log there is nothing to hold out: the figures flatter.",
+        users=LEAST_USERS,
+        associated=ASSOCIATED,
         views=_table([(_VIEWS[name].format(**bounds), f"{weight:+.1f}") for name, weight in WEIGHTS.items()]),
         rules=_table([(f"`{name}`", _RULES[name], f"{counts[name]:,}") for name in KINDS]),
         metrics=_table([(name.replace("_", " "), f"{value:.4g}") for name, value in metrics.items()]),

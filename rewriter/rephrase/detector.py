@@ -19,7 +19,7 @@ from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.rephrase.meaning import read_meaning
 
 #: The model is run where the rules give a rephrase at least this chance: below it, hardly any is ever found.
-READ_FROM = 0.05
+READ_FROM = 0.03
 
 
 def worth_reading(chance: Floats) -> Bools:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rewriter.rephrase.association import associated
 from rewriter.rephrase.closeness import closeness, value_heard, window_pairs
 from rewriter.rephrase.log import STATUSES, Bools, Floats, Ints, Log
 from rewriter.rephrase.meaning import Meaning
@@ -15,7 +14,6 @@ from rewriter.rephrase.meaning import Meaning
 WEIGHTS: dict[str, float] = {
     "likeness": 1.0,  # closeness of wording and sound, in steps of 0.15 from the similarity at which it says nothing
     "meaning": 1.5,  # in a log without interpretations: cosine of the sentences' vectors, in steps of 0.1 from 0.8
-    "associated": 2.0,  # what many users said next after the same request failed
     "asked_again": 1.0,  # the assistant said the same before both: it asked once more
     "value_heard": 1.5,  # the source was not understood, and a slot value of the later turn was heard in it
     "turns_between": -0.4,  # for each
@@ -23,7 +21,7 @@ WEIGHTS: dict[str, float] = {
     "other_reading": -1.0,  # both understood, as something else
     "no_answer": -1.5,  # the later turn got no answer in a log of answers: a goodbye
 }
-#: What the model sees beside, and the rules do not read.
+#: What the model sees beside, and the rules do not read. Each view is of a window alone: the same whatever else is read.
 VIEWS = (*WEIGHTS, "later_defect", "later_lost", "gap")
 #: Closeness that moves the log-odds by one.
 STEP = 0.15
@@ -67,7 +65,6 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
     yield "likeness", (closeness(log, source, later) - weak_similarity) / STEP
     if meaning is not None:
         yield "meaning", (meaning(log, source, later) - USUAL_COSINE) / COSINE_STEP
-    yield "associated", associated(log)[source] & (later == source + 1)
     yield "asked_again", _same(["", *_prompts(log)], source + 1, later + 1)
     yield "value_heard", value_heard(log, source, later)
     yield "turns_between", (later - source - 1).astype(np.float64)
@@ -121,16 +118,18 @@ def rule_weights() -> Floats:
     return np.array([WEIGHTS.get(name, 0.0) for name in VIEWS])
 
 
-def says_the_same(log: Log, views: Floats) -> Floats:
+def says_the_same(log: Log, views: Floats, more: Floats | float = 0.0) -> Floats:
     """Chance by rules alone that each later turn means what its source meant, (n, w); 0 where there is no turn.
 
     Parameters
     ----------
     views
         From `evidence`.
+    more
+        Log-odds to add, (n, w).
     """
     present = np.arange(views.shape[1]) < log.following[:, None]
-    return np.where(present, sigmoid(views @ rule_weights()), 0.0)
+    return np.where(present, sigmoid(views @ rule_weights() + more), 0.0)
 
 
 def rule_chance(log: Log, views: Floats) -> Floats:

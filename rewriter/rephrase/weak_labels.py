@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rewriter.rephrase.association import associated
 from rewriter.rephrase.evidence import VIEWS, failed, says_the_same
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 
 #: A turn less likely than this to have failed is fine.
 FINE_BELOW = 0.2
+#: Log-odds of what many users said next after the same request failed. The model does not see it: it reads the words.
+ASSOCIATED = 2.0
 #: Chances from which on a label is called a rephrase, or unsure.
 LIKELY, UNSURE = 0.5, 0.2
 
@@ -81,8 +84,8 @@ def weak_labels(log: Log, views: Floats) -> WeakLabels:
     """Labels of every turn that has another in its window: the chances of `rewriter.rephrase.evidence`.
 
     A later turn says the source again with the chance that the source failed, times the chance that the later turn means
-    the same: the log-odds of its views added up. Whether the later turn succeeded is not asked, since many second attempts
-    fail as well.
+    the same: the log-odds of its views added up, and of what many users said next (`rewriter.rephrase.association`).
+    Whether the later turn succeeded is not asked, since many second attempts fail as well.
 
     Parameters
     ----------
@@ -90,6 +93,8 @@ def weak_labels(log: Log, views: Floats) -> WeakLabels:
         From `rewriter.rephrase.evidence.evidence`, (n, window_turns, views).
     """
     source = np.flatnonzero(log.following > 0)
-    same = says_the_same(log, views)[source]
+    more = np.zeros(views.shape[:2])
+    more[:, 0] = ASSOCIATED * associated(log)
+    same = says_the_same(log, views, more)[source]
     chance = failed(log.defect)[source, None] * same
     return WeakLabels(source, chance, same, _kinds(log, source, views[source], chance))
