@@ -42,7 +42,8 @@ class PairModel(torch.nn.Module):
         """Log-odds, float32 (n,)."""
         types = {"token_type_ids": token_type_ids} if getattr(self.encoder.config, "type_vocab_size", 0) > 1 else {}
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
-        return self.head(hidden[:, 0]).float().squeeze(-1)
+        odds: torch.Tensor = self.head(hidden[:, 0])
+        return odds.float().squeeze(-1)
 
 
 def pair_tokens(log: Log, source: Ints, later: Ints, tokenizer: Tokenizer) -> Tokens:

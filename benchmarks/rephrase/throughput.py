@@ -3,7 +3,7 @@
 All over the same simulated sessions, repeated under new names until there are enough turns.
 
 spark     sessions a second through `jobs.detect_rephrases.detect` on local[cores], models loaded, first pass not counted
-torch     the same work as a team would first write it: float32, session after session, same sources, same inputs
+torch     the same work in plain torch: the same sources and inputs, float32, batches of 32 in the log's order
 encoder   sources a second of the int8 graph alone on inputs of those lengths, one thread, times cores
 memory    most resident megabytes of one worker after a tenth of the turns and after all of them
 
@@ -45,6 +45,7 @@ from rewriter.simulation.world import World
 ROOT = Path(__file__).resolve().parents[2]
 _IDS = ("turn_id", "user_id", "session_id")
 _GAP_S = 45.0
+_PLAIN_BATCH = 32
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -92,14 +93,12 @@ def through_torch(turns: pa.Table, model: Path, encoder: str) -> float:
     plain = SpanModel(bert, tokenizer, 0)
     plain.load_state_dict(load_file(model / "model.safetensors"))
     plain.eval()
-    sessions = np.array(turns["session_id"].to_pylist())
 
     def run() -> None:
+        _, rows, tokens = sources(detector, turns)
         with torch.inference_mode():
-            for name in np.unique(sessions):
-                _, rows, tokens = sources(detector, turns.filter(pa.array(sessions == name)))
-                if len(rows):
-                    plain(*tensors(tokens, np.arange(len(rows))))
+            for first in range(0, len(rows), _PLAIN_BATCH):
+                plain(*tensors(tokens, np.arange(first, min(first + _PLAIN_BATCH, len(rows)))))
 
     return seconds(run)
 

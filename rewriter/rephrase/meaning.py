@@ -37,9 +37,10 @@ def read_meaning(folder: str | Path) -> Meaning | None:
             return np.zeros(0)
         texts = sorted({log.text[i] for i in np.union1d(source, later).tolist()})
         tokens = tokenize(tokenizer, texts, _LENGTH)
-        vectors = np.concatenate([model.run(*tokens.padded(np.array([k]))[:2])[0] for k in range(len(texts))])
+        rows = [model.run(*tokens.padded(np.array([k]))[:2])[0] for k in range(len(texts))]
+        vectors = np.concatenate(rows).astype(np.float64)
         place = {text: k for k, text in enumerate(texts)}
         a, b = (np.array([place[log.text[i]] for i in side.tolist()]) for side in (source, later))
-        return np.asarray((vectors[a] * vectors[b]).sum(axis=1), np.float64)
+        return np.asarray((vectors[a] * vectors[b]).sum(axis=1))
 
     return cosines
