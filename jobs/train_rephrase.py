@@ -6,7 +6,10 @@ Writes model.onnx (int8), model.safetensors, config.json, tokenizer.json, decisi
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +28,13 @@ from rewriter.config import read_settings
 from rewriter.errors import RewriterError
 from rewriter.rephrase.artefact import write_decision, write_model, write_sentences
 from rewriter.rephrase.card import model_card
+from rewriter.rephrase.decode import probabilities
 from rewriter.rephrase.detector import SpanDetector, worth_reading
 from rewriter.rephrase.evidence import evidence, rule_chance
-from rewriter.rephrase.log import read_log
+from rewriter.rephrase.log import Floats, Log, read_log
 from rewriter.rephrase.meaning import has_readings, read_meaning
-from rewriter.rephrase.train import choose_examples, held_out, held_out_days, judge, train_model
-from rewriter.rephrase.weak_labels import take, weak_labels
+from rewriter.rephrase.train import Judged, choose_examples, held_out, held_out_days, judge, relabelled, train_model
+from rewriter.rephrase.weak_labels import WeakLabels, take, weak_labels
 from rewriter.settings import Settings
 from schemas.table import day_of
 
@@ -50,6 +54,38 @@ def sample_users(turns: DataFrame, most: int) -> DataFrame:
 def _show(step: int, total: int, loss: float) -> None:
     if step % max(1, total // 10) == 0 or step == total:
         print(f"train_rephrase: step {step}/{total}, loss {loss:.4f}", flush=True)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A log with its evidence, the labels that teach and those that judge."""
+
+    log: Log
+    views: Floats
+    taught: WeakLabels
+    held: WeakLabels
+
+
+def one_round(lesson: Lesson, settings: Settings, out: Path, progress: Progress | None) -> Judged:
+    """Train, write the model into ``out`` and judge it on the held-out labels."""
+    log, views = lesson.log, lesson.views
+    write_model(*train_model(log, views, lesson.taught, settings, progress), settings, out)
+    detector = SpanDetector(out, settings.train.threads)
+    return judge(log, views, lesson.held, lambda rows: detector.odds(log, rows, views[rows]), settings.seed)
+
+
+def second_round(lesson: Lesson, first: Judged, settings: Settings, out: Path, progress: Progress | None) -> Judged:
+    """Train again on labels moved towards the first model; kept where the held-out labels, not moved, like it better."""
+    source, found = lesson.taught.source, first.calibration
+    odds = SpanDetector(out, settings.train.threads).odds(lesson.log, source, lesson.views[source])
+    moved = relabelled(lesson.taught, probabilities(odds, found.temperature, found.null_bias))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(out, folder, dirs_exist_ok=True)
+        second = one_round(dataclasses.replace(lesson, taught=moved), settings, Path(folder), progress)
+        if second.metrics["cross_entropy"] >= first.metrics["cross_entropy"]:
+            return first
+        shutil.copytree(folder, out, dirs_exist_ok=True)
+    return second
 
 
 def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | None = None) -> dict[str, Any]:
@@ -78,10 +114,10 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
     chosen = choose_examples(fitted, read, budget, settings.seed)
     if not len(chosen):
         chosen = np.arange(min(len(fitted.source), budget))
-    model, tokenizer = train_model(log, views, take(fitted, chosen), settings, progress)
-    write_model(model, tokenizer, settings, out)
-    detector = SpanDetector(out, settings.train.threads)
-    found = judge(log, views, judged_on, lambda rows: detector.odds(log, rows, views[rows]), settings.seed)
+    examples = Lesson(log, views, take(fitted, chosen), judged_on)
+    found = one_round(examples, settings, out, progress)
+    if settings.rephrase.self_training and is_held.any():
+        found = second_round(examples, found, settings, out, progress)
     decision = write_decision(found, settings, out)
     card = model_card(
         decision,

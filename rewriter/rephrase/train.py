@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -96,6 +96,11 @@ def train_model(
     batches = shuffled_batches(len(encoded.start), settings.train.batch_size, settings.seed, encoded.tokens.lengths)
     fit(model, batches, loss_of, settings.train, seed=settings.seed, progress=progress)
     return model, tokenizer
+
+
+def relabelled(labels: WeakLabels, chances: Floats) -> WeakLabels:
+    """The labels, their chances halfway to those of a model, (m, w)."""
+    return replace(labels, chance=(labels.chance + chances) / 2)
 
 
 @dataclass(frozen=True)
