@@ -65,7 +65,7 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
     yield "likeness", (closeness(log, source, later) - weak_similarity) / STEP
     if meaning is not None:
         yield "meaning", (meaning(log, source, later) - USUAL_COSINE) / COSINE_STEP
-    yield "asked_again", _same(["", *_prompts(log)], source + 1, later + 1)
+    yield "asked_again", _same(_prompts(log), source, later)
     yield "value_heard", value_heard(log, source, later)
     yield "turns_between", (later - source - 1).astype(np.float64)
     yield "same_answered", same & fine[source] & fine[later]

@@ -17,7 +17,7 @@ def _views(log_of, *rows: dict) -> dict[str, list[float]]:
 
 
 def test_likeness_counts_steps_from_the_similarity_that_says_nothing(log_of) -> None:
-    views = _views(log_of, {"utterance": "1234567890"}, {"utterance": "1234567890"}, {"utterance": "1234560000"})
+    views = _views(log_of, {"utterance": "1234567890"}, {"utterance": "1234567890"}, {"utterance": "1234561111"})
     assert views["likeness"] == pytest.approx([0.4 / 0.15, 0.0], abs=1e-9)
     assert views["turns_between"] == [0.0, 1.0]
 
