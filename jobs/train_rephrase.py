@@ -71,13 +71,14 @@ def one_round(lesson: Lesson, settings: Settings, out: Path, progress: Progress 
     log, views = lesson.log, lesson.views
     write_model(*train_model(log, views, lesson.taught, settings, progress), settings, out)
     detector = SpanDetector(out, settings.train.threads)
-    return judge(log, views, lesson.held, lambda rows: detector.odds(log, rows, views[rows]), settings.seed)
+    return judge(log, views, lesson.held, lambda rows: detector.odds_at(log, rows, views[rows]), settings.seed)
 
 
 def second_round(lesson: Lesson, first: Judged, settings: Settings, out: Path, progress: Progress | None) -> Judged:
     """Train again on labels moved towards the first model; kept where the held-out labels, not moved, like it better."""
     source, found = lesson.taught.source, first.calibration
-    odds = SpanDetector(out, settings.train.threads).odds(lesson.log, source, lesson.views[source])
+    spans = SpanDetector(out, settings.train.threads)
+    odds = spans.odds_at(lesson.log, source, lesson.views[source])(found.span_weight)
     moved = relabelled(lesson.taught, probabilities(odds, found.temperature, found.null_bias))
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(out, folder, dirs_exist_ok=True)

@@ -54,6 +54,7 @@ def _decision(
         threshold=round(threshold, 6),
         temperature=round(calibration.temperature, 6),
         null_bias=round(calibration.null_bias, 6),
+        span_weight=calibration.span_weight,
         skipped_probability=round(skipped, 6),
         window_turns=rephrase.window_turns,
         max_length=rephrase.max_length,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,20 @@ from rewriter.rephrase.log import Bools, Floats
 #: Weight of precision against recall in the choice of the threshold: 1 is F1, 0.5 counts precision twice.
 BETA = 1.0
 _TINY = 1e-12
+#: Weights of the spans' scores that are tried; of equally good ones the smaller is taken.
+SPAN_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Temperature and bias of `rewriter.rephrase.decode.probabilities`, by which they are those of the labels."""
+    """Temperature and bias of `rewriter.rephrase.decode.probabilities`, by which they are those of the labels.
+
+    ``span_weight`` is that of `rewriter.rephrase.decode.rephrase_odds`.
+    """
 
     temperature: float
     null_bias: float
+    span_weight: float = 1.0
 
 
 def cross_entropy(chances: Floats, labels: Floats, present: Bools) -> float:
@@ -53,6 +60,27 @@ def calibrate(odds: Floats, labels: Floats, fit_bias: bool = True) -> Calibratio
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-7, "maxiter": 400})
     temperature = float(np.clip(np.exp(found.x[0]), 0.05, 20.0))
     return Calibration(temperature, float(np.clip(found.x[1], -20.0, 20.0)) if fit_bias else 0.0)
+
+
+def calibrate_spans(odds_at: Callable[[float], Floats], labels: Floats) -> tuple[Calibration, dict[float, float]]:
+    """The calibration with the weight of the spans' scores that held-out labels like best, and the loss of each weight.
+
+    What the encoder says is thus believed only where it tells more than the evidence that it was taught by.
+
+    Parameters
+    ----------
+    odds_at
+        Weight of the spans' scores -> log-odds, (m, w).
+    labels
+        As in `calibrate`.
+    """
+    tried, losses = {}, {}
+    for weight in SPAN_WEIGHTS:
+        odds = odds_at(weight)
+        tried[weight] = found = replace(calibrate(odds, labels), span_weight=weight)
+        chances = probabilities(odds, found.temperature, found.null_bias)
+        losses[weight] = cross_entropy(chances, labels, np.isfinite(odds)) if len(odds) else 0.0
+    return tried[min(SPAN_WEIGHTS, key=lambda weight: losses[weight])], losses
 
 
 def expected_f(

@@ -44,9 +44,9 @@ Days {first} to {last} ({n_days} days with turns). Trained on {n_examples:,} of 
 
 ## Rules
 
-A later turn says a request again with the chance that the request failed (half its defect's log-odds) times the chance that
-it means the same, whose log-odds are added up (and {associated:+.1f} in the labels for what at least {users} users said next
-after the same request failed, far more than after other failures):
+A later turn says a request again with the chance that the request failed times the chance that it means the same, whose
+log-odds are added up (and {associated:+.1f} in the labels for what at least {users} users said next after the same request
+failed, far more than after other failures):
 
 | evidence | log-odds |
 |---|---|
@@ -64,8 +64,9 @@ These say how well the rules were learnt, not how often they are right; only lab
 |---|---|
 {metrics}
 
-Threshold {threshold:.3f} (best expected F1), temperature {temperature:.3f}, null bias {bias:.3f}. Requests that the model is
-not run for get probability {skipped:.4f}.
+Threshold {threshold:.3f} (best expected F1), temperature {temperature:.3f}, null bias {bias:.3f}. Weight of the
+encoder's spans beside the evidence {spans:g}: the held-out labels chose it, and for 0 the encoder is not run. Requests
+that are not read get probability {skipped:.4f}.
 
 ## Limits
 
@@ -110,6 +111,7 @@ def model_card(
         threshold=decision.threshold,
         temperature=decision.temperature,
         bias=decision.null_bias,
+        spans=decision.span_weight,
         skipped=decision.skipped_probability,
         gap=settings.sessions.max_gap_s,
     )

@@ -26,7 +26,7 @@ def span_scores(start_logits: Floats, end_logits: Floats, start: Ints, end: Ints
     return np.concatenate([null, np.where(start < 0, -np.inf, turns)], axis=1).astype(np.float64)
 
 
-def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats) -> Floats:
+def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats, span_weight: float = 1.0) -> Floats:
     """Log-odds that each turn says its source again: the source failed, and the turn means the same, (n, w).
 
     Each turn is held against the null span alone (as SQuAD 2.0 decides whether there is an answer), because a request may
@@ -40,9 +40,11 @@ def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats) -> Floats:
         What the views of each turn add to the log-odds that it means the same, (n, w).
     failed
         Log-odds that the source failed, (n,).
+    span_weight
+        How much of the spans' scores is believed beside the evidence: 0 leaves the evidence alone.
     """
     present = np.isfinite(scores[:, 1:])
-    same = np.where(present, scores[:, 1:] - scores[:, :1] + evidence, 0.0)
+    same = np.where(present, span_weight * (scores[:, 1:] - scores[:, :1]) + evidence, 0.0)
     return np.where(present, both(same, failed[:, None]), -np.inf)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rewriter.errors import RewriterError
 from rewriter.rephrase.decision import read_decision
 from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
 from rewriter.rephrase.encode import Encoded, encode
-from rewriter.rephrase.evidence import VIEWS, evidence, failed_odds, rule_chance
+from rewriter.rephrase.evidence import VIEWS, evidence, logit, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.rephrase.meaning import read_meaning
 
@@ -89,10 +90,21 @@ class SpanDetector:
         """The evidence of every window of the log, (n, window_turns, views)."""
         return evidence(log, self.decision.window_turns, self.decision.weak_similarity, self._meaning)
 
-    def odds(self, log: Log, source: Ints, views: Floats) -> Floats:
-        """Uncalibrated log-odds of the turns after each source, (m, window_turns); ``views`` has a row a source."""
+    def odds_at(self, log: Log, source: Ints, views: Floats) -> Callable[[float], Floats]:
+        """Uncalibrated log-odds of the turns after each source, (m, window_turns), by the weight of the spans' scores.
+
+        ``views`` has a row a source. The encoder is run once, whatever weights follow.
+        """
         scores = score_spans(self._model, encode(log, source, views, self.tokenizer, self.decision.max_length))
-        return rephrase_odds(scores, views @ self._weights, failed_odds(log.defect[source]))
+        weighed, failed = views @ self._weights, logit(log.defect[source])
+        return lambda span_weight: rephrase_odds(scores, weighed, failed, span_weight)
+
+    def odds(self, log: Log, source: Ints, views: Floats) -> Floats:
+        """Uncalibrated log-odds by the weight that the decision gives the spans; for 0 the encoder is not run."""
+        if self.decision.span_weight:
+            return self.odds_at(log, source, views)(self.decision.span_weight)
+        present = np.arange(1 + views.shape[1]) <= log.following[source][:, None]
+        return rephrase_odds(np.where(present, 0.0, -np.inf), views @ self._weights, logit(log.defect[source]))
 
     def detect(self, log: Log) -> Detections:
         """The best later turn of every turn of the log, and its probability.

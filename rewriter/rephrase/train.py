@@ -12,11 +12,11 @@ from tokenizers import Tokenizer
 
 from rewriter.bert.pretrained import load_pretrained
 from rewriter.bert.training import Progress, fit, freeze_words, shuffled_batches, tensors
-from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate, cross_entropy
+from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate_spans
 from rewriter.rephrase.decode import best_turn, probabilities
 from rewriter.rephrase.detector import worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import failed_odds, rule_chance
+from rewriter.rephrase.evidence import logit, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.rephrase.model import SpanModel, rephrase_odds, span_loss, span_scores
 from rewriter.rephrase.weak_labels import KINDS, WeakLabels, take
@@ -32,7 +32,8 @@ MOST_POSITIVE = 1 / 3
 HARD_NULLS = 0.1
 _LIKELY = 0.3
 
-Score = Callable[[Ints], Floats]
+#: Source rows of the log -> weight of the spans' scores -> uncalibrated log-odds, (m, w).
+Score = Callable[[Ints], Callable[[float], Floats]]
 
 
 def held_out_days(days: Sequence[str]) -> frozenset[str]:
@@ -85,12 +86,13 @@ def train_model(
     freeze_words(model.encoder)
     chance = torch.from_numpy(labels.chance.astype(np.float32))
     seen = torch.from_numpy(views[labels.source].astype(np.float32))
-    failed = torch.from_numpy(failed_odds(log.defect[labels.source]).astype(np.float32))
+    failed = torch.from_numpy(logit(log.defect[labels.source]).astype(np.float32))
     start, end = torch.from_numpy(encoded.start), torch.from_numpy(encoded.end)
 
     def loss_of(rows: Ints) -> torch.Tensor:
         at = torch.from_numpy(rows)
-        spans = span_scores(*model(*tensors(encoded.tokens, rows)), start[at], end[at])
+        start_logits, end_logits = model(*tensors(encoded.tokens, rows))
+        spans = span_scores(start_logits, end_logits, start[at], end[at])
         return span_loss(rephrase_odds(spans, model.evidence(seen[at]), failed[at]), chance[at])
 
     batches = shuffled_batches(len(encoded.start), settings.train.batch_size, settings.seed, encoded.tokens.lengths)
@@ -129,28 +131,30 @@ def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) ->
     Parameters
     ----------
     score
-        Source rows of the log -> uncalibrated log-odds (m, w).
+        Runs the encoder for source rows, see `Score`.
     """
     rng = np.random.default_rng(seed)
     read = worth_reading(rule_chance(log, views))[held.source]
     asked = take(held, _some(rng, np.flatnonzero(read), MOST_HELD_OUT))
     skipped = take(held, _some(rng, np.flatnonzero(~read), MOST_HELD_OUT // 10))
-    odds = score(asked.source)
-    found = calibrate(odds, asked.chance)
-    chances = probabilities(odds, found.temperature, found.null_bias)
+    odds_at = score(asked.source)
+    found, losses = calibrate_spans(odds_at, asked.chance)
+    chances = probabilities(odds_at(found.span_weight), found.temperature, found.null_bias)
     turn, probability = best_turn(chances, log.following[asked.source])
     gain, harm = _named(turn, asked.chance), 1.0 - _named(turn, asked.same)
     threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()), harm)
     quiet = 0.0
     if len(skipped.source):
-        others = probabilities(score(skipped.source), found.temperature, found.null_bias)
+        others = probabilities(score(skipped.source)(found.span_weight), found.temperature, found.null_bias)
         quiet = float(best_turn(others, log.following[skipped.source])[1].mean())
     chosen = probability >= threshold
     metrics = {
         "expected_f1": f1,
         "expected_precision": float(gain[chosen].sum() / max((gain + harm)[chosen].sum(), 1e-12)),
         "expected_recall": float(gain[chosen].sum() / max(asked.probability.sum(), 1e-12)),
-        "cross_entropy": cross_entropy(chances, asked.chance, np.isfinite(odds)) if len(odds) else 0.0,
+        "cross_entropy": losses[found.span_weight],
+        "cross_entropy_without_spans": losses[0.0],
+        "cross_entropy_with_spans_in_full": losses[1.0],
         "calibration_error": _calibration_error(probability, gain),
         "held_out_sources": float(len(asked.source)),
         "share_read": float(read.mean()) if len(read) else 0.0,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rewriter.rephrase.association import associated
-from rewriter.rephrase.evidence import VIEWS, failed, says_the_same
+from rewriter.rephrase.evidence import VIEWS, says_the_same
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 
 #: A turn less likely than this to have failed is fine.
@@ -96,5 +96,5 @@ def weak_labels(log: Log, views: Floats) -> WeakLabels:
     more = np.zeros(views.shape[:2])
     more[:, 0] = ASSOCIATED * associated(log)
     same = says_the_same(log, views, more)[source]
-    chance = failed(log.defect)[source, None] * same
+    chance = log.defect[source, None] * same
     return WeakLabels(source, chance, same, _kinds(log, source, views[source], chance))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -88,7 +90,11 @@ def test_the_model_folder_holds_what_the_next_stage_needs_and_a_card(model: Path
     assert "2026-03-05" not in card  # the last day is not a fit day
 
 
-def test_spark_gives_the_same_candidates_and_numbers_as_a_plain_call(spark: Any, model: Path, log_file: Path) -> None:
+def test_spark_gives_the_same_candidates_and_numbers_as_a_plain_call(
+    spark: Any, model: Path, log_file: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(model, tmp_path / "reads")
+    replace(read_decision(model), span_weight=1.0).write(model)
     turns = turns_with_defects(spark, log_file, None)
     got = {row["turn_id"]: row.asDict() for row in detect(turns.repartition(3), model, 45.0).collect()}
     plain = detect_table(SpanDetector(model), pq.read_table(log_file), 45.0).to_pylist()

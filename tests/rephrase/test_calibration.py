@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rewriter.rephrase.calibration import best_threshold, calibrate, expected_f
+from rewriter.rephrase.calibration import best_threshold, calibrate, calibrate_spans, expected_f
 from rewriter.rephrase.decode import probabilities
 
 
@@ -31,6 +31,22 @@ def test_the_temperature_alone_is_recovered_with_the_bias_held_at_zero() -> None
 def test_no_labels_leave_the_scores_alone() -> None:
     found = calibrate(np.zeros((0, 3)), np.zeros((0, 3)))
     assert (found.temperature, found.null_bias) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("told", "weight"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5)])
+def test_the_spans_weigh_what_the_labels_say_they_are_worth(told: float, weight: float) -> None:
+    rng = np.random.default_rng(4)
+    evidence, spans = rng.normal(size=(2, 4000, 3)) * 2
+    truth = probabilities(evidence + told * spans)
+    found, losses = calibrate_spans(lambda share: evidence + share * spans, (rng.random(truth.shape) < truth) * 1.0)
+    assert found.span_weight == weight
+    assert losses[weight] < min(loss for share, loss in losses.items() if share != weight)
+    assert found.temperature == pytest.approx(1.0, rel=0.06)
+
+
+def test_spans_that_tell_nothing_are_not_read() -> None:
+    odds = np.random.default_rng(0).normal(size=(50, 3))
+    assert calibrate_spans(lambda _: odds, probabilities(odds))[0].span_weight == 0.0
 
 
 def test_the_threshold_has_the_best_f1_of_all_by_brute_force() -> None:

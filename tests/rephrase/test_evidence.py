@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rewriter.rephrase.evidence import VIEWS, WEIGHTS, evidence, failed, rule_chance, rule_weights
+from rewriter.rephrase.evidence import VIEWS, WEIGHTS, evidence, rule_chance, rule_weights
 
 FAILED = {"utterance": "play the knights", "intent": "null", "response_status": "fallback", "defect": 0.9}
 FINE = {"defect": 0.05}
@@ -56,12 +56,6 @@ def test_the_chance_is_that_it_failed_times_that_the_views_say_the_same(log_of) 
     log = log_of([FAILED, {"utterance": "play the nights", **FINE}])
     views = evidence(log, 3, 0.6)
     odds = sum(weight * views[0, 0, VIEWS.index(name)] for name, weight in WEIGHTS.items())
-    expected = float(failed(np.array([0.9]))[0]) / (1 + np.exp(-odds))
+    expected = 0.9 / (1 + np.exp(-odds))
     assert rule_chance(log, views)[0].tolist() == pytest.approx([expected, 0.0, 0.0])
     assert (rule_weights() != 0).sum() == len(WEIGHTS)
-
-
-def test_a_failure_counts_half_its_log_odds_and_never_falls_with_the_defect() -> None:
-    chances = failed(np.linspace(0.0, 1.0, 101))
-    assert (np.diff(chances) >= 0).all()
-    assert 0.0 < chances[0] < 0.05 < 0.4 < chances[50] < 0.5 < 0.9 < chances[100] < 1.0

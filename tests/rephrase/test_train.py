@@ -1,5 +1,7 @@
 """The span model end to end on a tiny random BERT: a planted rule is learnt, and everything repeats exactly."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from rewriter.rephrase.decision import read_decision
 from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
 from rewriter.rephrase.detector import SpanDetector, evidence_weights, worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import VIEWS, failed_odds, rule_chance
+from rewriter.rephrase.evidence import VIEWS, logit, rule_chance
 from rewriter.rephrase.log import Log
 from rewriter.rephrase.model import SpanModel
 from rewriter.rephrase.train import Judged, choose_examples, held_out_days, judge, train_model
@@ -81,7 +83,7 @@ def test_the_int8_graph_agrees_with_the_torch_model(log_of, learnt: tuple[SpanMo
         start, end = model(*(torch.from_numpy(x) for x in (ids, mask, types)))
     scores = span_scores(start.double().numpy(), end.double().numpy(), encoded.start, encoded.end)
     weighed = views[labels.source] @ evidence_weights(folder)
-    expected = probabilities(rephrase_odds(scores, weighed, failed_odds(log.defect[labels.source])))
+    expected = probabilities(rephrase_odds(scores, weighed, logit(log.defect[labels.source])))
     got = probabilities(detector.odds(log, labels.source, views[labels.source]))
     assert np.abs(got - expected).max() < 0.08
     assert np.abs(got - expected).mean() < 0.01
@@ -134,6 +136,20 @@ def test_detection_equals_scoring_decoding_and_calibrating_by_hand(log_of, learn
     np.testing.assert_allclose(found.probability[read], probability)
 
 
+def test_a_model_whose_spans_weigh_nothing_answers_by_its_evidence_alone(
+    log_of, learnt: tuple[SpanModel, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(learnt[1], tmp_path, dirs_exist_ok=True)
+    decision = read_decision(tmp_path)
+    replace(decision, span_weight=0.0).write(tmp_path)
+    log = log_of([{"utterance": "play jazz", "intent": "null", "defect": 0.9}, {"utterance": "play rock", "defect": 0.1}])
+    detector = SpanDetector(tmp_path)
+    same = float(detector.views(log)[0, 0] @ evidence_weights(tmp_path))
+    chance = 0.9 / (1 + np.exp(-same))
+    by_hand = 1 / (1 + np.exp(-(np.log(chance / (1 - chance)) - decision.null_bias) / decision.temperature))
+    assert detector.detect(log).probability.tolist() == pytest.approx([by_hand, 0.0], abs=1e-6)
+
+
 def test_a_source_is_scored_the_same_alone_and_in_company(log_of, learnt: tuple[SpanModel, Path]) -> None:
     log, views, labels = _planted(log_of, 50, 11)
     detector = SpanDetector(learnt[1])
@@ -150,7 +166,7 @@ def test_the_judge_prefers_the_true_calibration_and_caps_the_skipped(log_of) -> 
     wrong = rng.random(len(truth)) < 0.2
     named = np.where(wrong, rng.integers(0, 4, len(truth)), truth)
     table = dict(zip(labels.source.tolist(), np.eye(4)[named][:, 1:] * 50.0 - 25.0, strict=True))
-    found = judge(log, views, labels, lambda rows: np.stack([table[r] for r in rows.tolist()]), seed=1)
+    found = judge(log, views, labels, lambda rows: lambda _: np.stack([table[r] for r in rows.tolist()]), seed=1)
     assert found.calibration.temperature > 5  # 25 from even is far too sure for one in five wrong
     assert found.metrics["expected_f1"] > 0.8
     assert found.skipped_probability <= found.threshold / 2
