@@ -30,6 +30,7 @@ _VIEWS = {
     "same_answered": "understood as the same, and both answered",
     "other_reading": "both understood, as something else",
     "no_answer": "the later turn got no answer, in a log of answers",
+    "usual": "of every pair, {usual:+.2f} in this log: how much more often it says things again, estimated without labels",
 }
 
 _TEXT = """# Rephrase model {version}
@@ -93,7 +94,7 @@ def model_card(
     metrics: Mapping[str, float],
 ) -> str:
     """Markdown for people: days, rules with their counts, figures and limits."""
-    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity}
+    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity, "usual": decision.usual}
     return _TEXT.format(
         version=decision.model_version,
         window=decision.window_turns,

@@ -22,6 +22,8 @@ class RephraseDecision:
         Of the calibration; with a weight of 0 the encoder is not run.
     skipped_probability
         Given to the likeliest later turn of a request for which the model is not run.
+    usual
+        Of `rewriter.rephrase.evidence.usual`.
     window_turns, max_length, weak_similarity
         What the model was trained with.
     model_version
@@ -33,6 +35,7 @@ class RephraseDecision:
     null_bias: float
     span_weight: float
     skipped_probability: float
+    usual: float
     window_turns: int
     max_length: int
     weak_similarity: float

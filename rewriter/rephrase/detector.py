@@ -88,7 +88,8 @@ class SpanDetector:
 
     def views(self, log: Log) -> Floats:
         """The evidence of every window of the log, (n, window_turns, views)."""
-        return evidence(log, self.decision.window_turns, self.decision.weak_similarity, self._meaning)
+        decision = self.decision
+        return evidence(log, decision.window_turns, decision.weak_similarity, self._meaning, decision.usual)
 
     def odds_at(self, log: Log, source: Ints, views: Floats) -> Callable[[float], Floats]:
         """Uncalibrated log-odds of the turns after each source, (m, window_turns), by the weight of the spans' scores.

@@ -21,6 +21,7 @@ WEIGHTS: dict[str, float] = {
     "same_answered": -2.0,  # understood as the same, and both answered: wanted once more
     "other_reading": -1.0,  # both understood, as something else
     "no_answer": -1.5,  # the later turn got no answer in a log of answers: a goodbye
+    "usual": 1.0,  # the same for all pairs: how much more often this log says things again, see `usual`
 }
 #: What the model sees beside, and the rules do not read. Each view is of a window alone: the same whatever else is read.
 VIEWS = (*WEIGHTS, "later_defect", "later_lost", "gap")
@@ -28,6 +29,10 @@ VIEWS = (*WEIGHTS, "later_defect", "later_lost", "gap")
 STEP = 0.15
 #: Cosine of sentences that says nothing, and what moves the view by one.
 USUAL_COSINE, COSINE_STEP = 0.8, 0.1
+#: Share of the pairs after a failure that say the same by these rules, in the calls that the weights were set on; and the
+#: number of pairs that it counts for in another log.
+USUAL_SHARE, USUAL_PAIRS = 0.169, 20.0
+_MOST_SHIFT = 3.0
 #: Seconds of a usual gap between turns.
 _USUAL_GAP_S = 7.0
 
@@ -74,7 +79,9 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
     yield "gap", np.log1p(np.maximum(log.at_s[later] - log.at_s[later - 1], 0.0) / _USUAL_GAP_S)
 
 
-def evidence(log: Log, window_turns: int, weak_similarity: float, meaning: Meaning | None = None) -> Floats:
+def evidence(
+    log: Log, window_turns: int, weak_similarity: float, meaning: Meaning | None = None, usual: float = 0.0
+) -> Floats:
     """The views of each turn and the next ones in its window, (n, window_turns, len(VIEWS)); 0 where there is no turn.
 
     Parameters
@@ -83,12 +90,42 @@ def evidence(log: Log, window_turns: int, weak_similarity: float, meaning: Meani
         Closeness of wording or sound that speaks neither for nor against.
     meaning
         Cosines of sentences, for a log without interpretations (see `rewriter.rephrase.meaning`).
+    usual
+        From `usual`, of the log that is learnt from.
     """
     source, later = window_pairs(log.following)
     out = np.zeros((len(log), window_turns, len(VIEWS)))
     for name, values in _views(log, weak_similarity, meaning):
         out[source, later - source - 1, VIEWS.index(name)] = values
+    out[source, later - source - 1, VIEWS.index("usual")] = usual
     return out
+
+
+def usual(log: Log, views: Floats) -> float:
+    """How much more often a failed request is said again in this log than in the calls the weights are from, in log-odds.
+
+    Expectation maximisation of that share alone, the views' odds otherwise as they are: no labels. At most 3 either way.
+
+    Parameters
+    ----------
+    views
+        From `evidence` with ``usual`` 0, (n, window_turns, views).
+
+    References
+    ----------
+    Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new a priori probabilities, Neural
+    Computation 14(1), section 2.2.
+    """
+    source, later = window_pairs(log.following)
+    odds, weight = views[source, later - source - 1] @ rule_weights(), log.defect[source]
+    shift = 0.0
+    for _ in range(100):
+        said = weight @ sigmoid(odds + shift) + USUAL_PAIRS * USUAL_SHARE
+        share = said / (weight.sum() + USUAL_PAIRS)
+        before, shift = shift, float(np.clip(logit(share) - logit(np.array(USUAL_SHARE)), -_MOST_SHIFT, _MOST_SHIFT))
+        if abs(shift - before) < 1e-3:
+            break
+    return shift
 
 
 def both(first: Floats, second: Floats) -> Floats:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rewriter.rephrase.evidence import VIEWS, WEIGHTS, evidence, rule_chance, rule_weights
+from rewriter.rephrase.evidence import USUAL_SHARE, VIEWS, WEIGHTS, evidence, logit, rule_chance, rule_weights, usual
 
 FAILED = {"utterance": "play the knights", "intent": "null", "response_status": "fallback", "defect": 0.9}
 FINE = {"defect": 0.05}
@@ -59,3 +59,25 @@ def test_the_chance_is_that_it_failed_times_that_the_views_say_the_same(log_of) 
     expected = 0.9 / (1 + np.exp(-odds))
     assert rule_chance(log, views)[0].tolist() == pytest.approx([expected, 0.0, 0.0])
     assert (rule_weights() != 0).sum() == len(WEIGHTS)
+
+
+@pytest.mark.parametrize("share", [0.05, USUAL_SHARE, 0.6])
+def test_how_often_a_log_says_things_again_is_recovered_without_labels(log_of, share: float) -> None:
+    rng = np.random.default_rng(5)
+    log = log_of([{"user_id": f"u{i // 2}", "defect": 1.0 - i % 2} for i in range(4000)])
+    said = rng.random(2000) < share
+    view = rng.normal(np.where(said, 1.0, -1.0))  # whose log-odds are twice itself
+    views = np.zeros((4000, 3, len(VIEWS)))
+    views[::2, 0, VIEWS.index("meaning")] = (2 * view + logit(np.array(USUAL_SHARE))) / WEIGHTS["meaning"]
+    assert usual(log, views) == pytest.approx(logit(said.mean()) - logit(np.array(USUAL_SHARE)), abs=0.3)
+
+
+def test_a_log_of_a_few_turns_says_nothing_about_the_usual(log_of) -> None:
+    log = log_of([{**FAILED, "utterance": "play the nights"}, {"utterance": "play the nights", **FINE}])
+    assert abs(usual(log, evidence(log, 3, 0.6))) < 0.3
+
+
+def test_the_usual_moves_every_turn_that_is_there_and_no_other(log_of) -> None:
+    log = log_of([FAILED, FINE])
+    less, more = (evidence(log, 3, 0.6, usual=shift) @ rule_weights() for shift in (0.0, 1.25))
+    assert (more - less).ravel().tolist() == pytest.approx([1.25, *[0.0] * 5])

@@ -28,7 +28,7 @@ WORDS = ["jazz", "rock", "lights", "weather", "timer", "traffic", "news", "milk"
 def _settings(encoder: Path, steps: int) -> Settings:
     return Settings(
         rephrase=Rephrase(max_length=64),
-        train=Train(encoder=str(encoder), max_steps=steps, batch_size=16, learning_rate=1e-3, threads=1),
+        train=Train(encoder=str(encoder), max_steps=steps, batch_size=16, learning_rate=3e-3, threads=1),
     )
 
 
@@ -61,7 +61,7 @@ def learnt(log_of, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) ->
     log, views, labels = _planted(log_of, 400, 0)
     model, tokenizer = train_model(log, views, labels, settings)
     write_model(model, tokenizer, settings, folder)
-    write_decision(Judged(Calibration(1.5, 0.25), 0.4, 0.01, {}), settings, folder)
+    write_decision(Judged(Calibration(1.5, 0.25), 0.4, 0.01, {}), 0.0, settings, folder)
     return model, folder
 
 
@@ -101,7 +101,7 @@ def test_training_twice_gives_the_same_files(log_of, tiny_bert: Path, tmp_path: 
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         write_model(*train_model(log, views, labels, settings), settings, tmp_path / name)
-        write_decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), settings, tmp_path / name)
+        write_decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), 0.0, settings, tmp_path / name)
     names = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert names == ["config.json", "decision.json", "model.onnx", "model.safetensors", "tokenizer.json"]
     for name in names:
