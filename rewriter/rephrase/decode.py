@@ -44,7 +44,8 @@ def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats, span_weight:
         How much of the spans' scores is believed beside the evidence: 0 leaves the evidence alone.
     """
     present = np.isfinite(scores[:, 1:])
-    same = np.where(present, span_weight * (scores[:, 1:] - scores[:, :1]) + evidence, 0.0)
+    spans = np.where(present, scores[:, 1:], scores[:, :1]) - scores[:, :1]
+    same = span_weight * spans + evidence
     return np.where(present, both(same, failed[:, None]), -np.inf)
 
 
