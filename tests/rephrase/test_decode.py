@@ -5,6 +5,7 @@ import torch
 
 from rewriter.rephrase import model as torch_model
 from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
+from rewriter.rephrase.evidence import both
 
 
 def _case(seed: int, n: int = 6, length: int = 20, w: int = 3) -> tuple[np.ndarray, ...]:
@@ -35,6 +36,17 @@ def test_each_turn_is_held_against_the_null_span_as_by_hand() -> None:
             np.testing.assert_allclose(chances[i], [*by_hand, 0.0, 0.0, 0.0][:3], atol=1e-9)
             assert turn[i] == (int(np.argmax(by_hand)) + 1 if by_hand else 0)
             assert abs(probability[i] - max(by_hand, default=0.0)) < 1e-9
+
+
+def test_spans_of_no_weight_leave_the_evidence_alone_and_half_a_weight_counts_half() -> None:
+    rng = np.random.default_rng(1)
+    scores, evidence, failed = rng.normal(size=(5, 4)) * 3, rng.normal(size=(5, 3)), rng.normal(size=5)
+    scores[:, 3] = -np.inf  # the third turn is not there
+    alone, half = (rephrase_odds(scores, evidence, failed, weight) for weight in (0.0, 0.5))
+    spans = scores[:, 1:3] - scores[:, :1]
+    np.testing.assert_allclose(alone[:, :2], both(evidence[:, :2], failed[:, None]))
+    np.testing.assert_allclose(half[:, :2], both(evidence[:, :2] + spans / 2, failed[:, None]))
+    assert (alone[:, 2] == -np.inf).all()
 
 
 def test_a_turn_is_named_even_where_none_is_certain() -> None:
