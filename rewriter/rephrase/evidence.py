@@ -104,7 +104,8 @@ def evidence(
 def usual(log: Log, views: Floats) -> float:
     """How much more often a failed request is said again in this log than in the calls the weights are from, in log-odds.
 
-    Expectation maximisation of that share alone, the views' odds otherwise as they are: no labels. At most 3 either way.
+    Expectation maximisation of that share alone, the views' odds otherwise as they are: no labels. At most 3 either way, and
+    0 in a log without interpretations: nothing there tells a changed value from other words, so all that is alike would count.
 
     Parameters
     ----------
@@ -116,6 +117,8 @@ def usual(log: Log, views: Floats) -> float:
     Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new a priori probabilities, Neural
     Computation 14(1), section 2.2.
     """
+    if not any(log.reading):
+        return 0.0
     source, later = window_pairs(log.following)
     odds, weight = views[source, later - source - 1] @ rule_weights(), log.defect[source]
     shift = 0.0

@@ -72,6 +72,14 @@ def test_how_often_a_log_says_things_again_is_recovered_without_labels(log_of, s
     assert usual(log, views) == pytest.approx(logit(said.mean()) - logit(np.array(USUAL_SHARE)), abs=0.3)
 
 
+def test_a_log_without_interpretations_has_the_usual_share(log_of) -> None:
+    alike = {"utterance": "play the nights", "intent": None, "domain": None, "nlu_confidence": None, "defect": 0.9}
+    log = log_of([{**alike, "user_id": f"u{i // 2}"} for i in range(100)])
+    assert usual(log, evidence(log, 3, 0.6)) == 0.0
+    read = log_of([{**alike, "intent": f"play{i}", "user_id": f"u{i // 2}"} for i in range(100)])
+    assert usual(read, evidence(read, 3, 0.6)) > 1.0
+
+
 def test_a_log_of_a_few_turns_says_nothing_about_the_usual(log_of) -> None:
     log = log_of([{**FAILED, "utterance": "play the nights"}, {"utterance": "play the nights", **FINE}])
     assert abs(usual(log, evidence(log, 3, 0.6))) < 0.3
