@@ -105,7 +105,7 @@ def usual(log: Log, views: Floats) -> float:
     """How much more often a failed request is said again in this log than in the calls the weights are from, in log-odds.
 
     Expectation maximisation of that share alone, the views' odds otherwise as they are: no labels. At most 3 either way, and
-    0 in a log without interpretations: nothing there tells a changed value from other words, so all that is alike would count.
+    0 in a log without interpretations: nothing there tells a changed value from other words, so whatever is alike counts.
 
     Parameters
     ----------
