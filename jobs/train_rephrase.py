@@ -6,7 +6,10 @@ Writes model.onnx (int8), model.safetensors, config.json, tokenizer.json, decisi
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +26,15 @@ from jobs.storage import whole_folder
 from rewriter.bert.training import Progress
 from rewriter.config import read_settings
 from rewriter.errors import RewriterError
-from rewriter.rephrase.artefact import write_decision, write_model
+from rewriter.rephrase.artefact import write_decision, write_model, write_sentences
 from rewriter.rephrase.card import model_card
-from rewriter.rephrase.closeness import window_matrix
+from rewriter.rephrase.decode import probabilities
 from rewriter.rephrase.detector import SpanDetector, worth_reading
-from rewriter.rephrase.log import read_log
-from rewriter.rephrase.train import choose_examples, held_out_days, judge, take, train_model
-from rewriter.rephrase.weak_labels import weak_labels
+from rewriter.rephrase.evidence import VIEWS, evidence, rule_chance, usual
+from rewriter.rephrase.log import Floats, Log, read_log
+from rewriter.rephrase.meaning import has_readings, read_meaning
+from rewriter.rephrase.train import Judged, choose_examples, held_out, held_out_days, judge, relabelled, train_model
+from rewriter.rephrase.weak_labels import WeakLabels, take, weak_labels
 from rewriter.settings import Settings
 from schemas.table import day_of
 
@@ -51,6 +56,39 @@ def _show(step: int, total: int, loss: float) -> None:
         print(f"train_rephrase: step {step}/{total}, loss {loss:.4f}", flush=True)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """A log with its evidence, the labels that teach and those that judge."""
+
+    log: Log
+    views: Floats
+    taught: WeakLabels
+    held: WeakLabels
+
+
+def one_round(lesson: Lesson, settings: Settings, out: Path, progress: Progress | None) -> Judged:
+    """Train, write the model into ``out`` and judge it on the held-out labels."""
+    log, views = lesson.log, lesson.views
+    write_model(*train_model(log, views, lesson.taught, settings, progress), settings, out)
+    detector = SpanDetector(out, settings.train.threads)
+    return judge(log, views, lesson.held, lambda rows: detector.odds_at(log, rows, views[rows]), settings.seed)
+
+
+def second_round(lesson: Lesson, first: Judged, settings: Settings, out: Path, progress: Progress | None) -> Judged:
+    """Train again on labels moved towards the first model; kept where the held-out labels, not moved, like it better."""
+    source, found = lesson.taught.source, first.calibration
+    spans = SpanDetector(out, settings.train.threads)
+    odds = spans.odds_at(lesson.log, source, lesson.views[source])(found.span_weight)
+    moved = relabelled(lesson.taught, probabilities(odds, found.temperature, found.null_bias))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(out, folder, dirs_exist_ok=True)
+        second = one_round(dataclasses.replace(lesson, taught=moved), settings, Path(folder), progress)
+        if second.metrics["cross_entropy"] >= first.metrics["cross_entropy"]:
+            return first
+        shutil.copytree(folder, out, dirs_exist_ok=True)
+    return second
+
+
 def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | None = None) -> dict[str, Any]:
     """Train on turns (with a column ``defect``) and write the model into the existing folder ``out``.
 
@@ -60,26 +98,30 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
         If no turn has another in its window.
     """
     log, ordered = read_log(turns, settings.rephrase.window_turns, settings.sessions.max_gap_s)
-    close = window_matrix(log, settings.rephrase.window_turns)
-    labels = weak_labels(log, close, settings.rephrase.weak_similarity)
+    if not has_readings(log):
+        write_sentences(settings, out)
+    views = evidence(log, settings.rephrase.window_turns, settings.rephrase.weak_similarity, read_meaning(out))
+    shift = round(usual(log, views), 6)
+    views[..., VIEWS.index("usual")] = np.where(np.arange(views.shape[1]) < log.following[:, None], shift, 0.0)
+    labels = weak_labels(log, views)
     if not len(labels.source):
         raise RewriterError("no session of the log has two turns: there is nothing to learn rephrases from")
     day = np.array(day_of(ordered["at"]).to_pylist())
     days = sorted(set(day.tolist()))
     held = held_out_days(days)
-    is_held = np.isin(day[labels.source], sorted(held))
+    is_held = held_out(labels.source, day)
     fitted = take(labels, ~is_held) if held and not is_held.all() else labels
     judged_on = take(labels, is_held) if is_held.any() else labels
     budget = settings.train.max_steps * settings.train.batch_size
-    read = worth_reading(log, close)[fitted.source]
+    read = worth_reading(rule_chance(log, views))[fitted.source]
     chosen = choose_examples(fitted, read, budget, settings.seed)
     if not len(chosen):
         chosen = np.arange(min(len(fitted.source), budget))
-    model, tokenizer = train_model(log, close, take(fitted, chosen), settings, progress)
-    write_model(model, tokenizer, settings, out)
-    detector = SpanDetector(out, settings.train.threads)
-    found = judge(log, close, judged_on, lambda rows: detector.scores(log, rows, close[rows]), settings.seed)
-    decision = write_decision(found, settings, out)
+    examples = Lesson(log, views, take(fitted, chosen), judged_on)
+    found = one_round(examples, settings, out, progress)
+    if settings.rephrase.self_training and is_held.any():
+        found = second_round(examples, found, settings, out, progress)
+    decision = write_decision(found, shift, settings, out)
     card = model_card(
         decision,
         settings,

@@ -52,7 +52,12 @@ class Rephrase:
 
     window_turns: int = _set(3, "turns", "how many following turns may hold the rephrase")
     max_length: int = _set(96, "tokens", "longer inputs lose their oldest response text first")
-    weak_similarity: float = _set(0.55, "0..1", "wording or sound similarity from which a weak label is positive")
+    self_training: bool = _set(
+        False,
+        "on/off",
+        "a second round on labels that the first model has moved, kept if held-out labels like it; twice the time",
+    )
+    weak_similarity: float = _set(0.6, "0..1", "wording or sound similarity that speaks neither for nor against a rephrase")
 
 
 @dataclass(frozen=True)

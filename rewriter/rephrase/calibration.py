@@ -1,8 +1,9 @@
-"""Calibration of span scores on held-out weak labels, and the threshold that decides."""
+"""Calibration of log-odds on held-out weak labels, and the threshold that decides."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,48 +15,77 @@ from rewriter.rephrase.log import Bools, Floats
 #: Weight of precision against recall in the choice of the threshold: 1 is F1, 0.5 counts precision twice.
 BETA = 1.0
 _TINY = 1e-12
+#: Weights of the spans' scores that are tried; of equally good ones the smaller is taken.
+SPAN_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """``(scores + null_bias at none) / temperature`` makes the model's probabilities those of the labels."""
+    """Temperature and bias of `rewriter.rephrase.decode.probabilities`, by which they are those of the labels.
+
+    ``span_weight`` is that of `rewriter.rephrase.decode.rephrase_odds`.
+    """
 
     temperature: float
     null_bias: float
+    span_weight: float = 1.0
 
 
-def cross_entropy(chances: Floats, probability: Floats, right: Bools) -> float:
-    """Mean loss of m rows: a rephrase with ``probability`` that may be any turn marked right, none otherwise."""
-    found = (chances[:, 1:] * right).sum(axis=1)
-    loss = probability * np.log(found + _TINY) + (1.0 - probability) * np.log(chances[:, 0] + _TINY)
-    return float(-loss.mean())
+def cross_entropy(chances: Floats, labels: Floats, present: Bools) -> float:
+    """Mean loss of the turns that are there: predicted chances against those of the labels, each (m, w)."""
+    given, wanted = chances[present], labels[present]
+    return float(-(wanted * np.log(given + _TINY) + (1.0 - wanted) * np.log(1.0 - given + _TINY)).mean())
 
 
-def calibrate(scores: Floats, probability: Floats, right: Bools, fit_bias: bool = True) -> Calibration:
+def calibrate(odds: Floats, labels: Floats, fit_bias: bool = True) -> Calibration:
     """Temperature and bias of least cross-entropy on held-out labels; 1 and 0 where there are no labels.
 
     The bias makes up for training on a sample richer in rephrases than the log (Guo et al. 2017 fit the temperature alone).
 
     Parameters
     ----------
-    scores
-        From `rewriter.rephrase.decode.span_scores`, (m, 1 + w).
-    probability, right
-        From `rewriter.rephrase.weak_labels.WeakLabels`, (m,) and (m, w).
+    odds
+        From `rewriter.rephrase.decode.rephrase_odds`, (m, w).
+    labels
+        Chance that each turn is a rephrase, from `rewriter.rephrase.weak_labels.WeakLabels`, (m, w).
     """
-    if not len(scores):
+    if not len(odds):
         return Calibration(1.0, 0.0)
+    present = np.isfinite(odds)
 
     def loss(x: NDArray[np.float64]) -> float:
         bias = float(x[1]) if fit_bias else 0.0
-        return cross_entropy(probabilities(scores, float(np.exp(x[0])), bias), probability, right)
+        return cross_entropy(probabilities(odds, float(np.exp(x[0])), bias), labels, present)
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-7, "maxiter": 400})
     temperature = float(np.clip(np.exp(found.x[0]), 0.05, 20.0))
     return Calibration(temperature, float(np.clip(found.x[1], -20.0, 20.0)) if fit_bias else 0.0)
 
 
-def expected_f(predicted: Floats, gain: Floats, total: float, beta: float = BETA) -> tuple[Floats, Floats]:
+def calibrate_spans(odds_at: Callable[[float], Floats], labels: Floats) -> tuple[Calibration, dict[float, float]]:
+    """The calibration with the weight of the spans' scores that held-out labels like best, and the loss of each weight.
+
+    What the encoder says is thus believed only where it tells more than the evidence that it was taught by.
+
+    Parameters
+    ----------
+    odds_at
+        Weight of the spans' scores -> log-odds, (m, w).
+    labels
+        As in `calibrate`.
+    """
+    tried, losses = {}, {}
+    for weight in SPAN_WEIGHTS:
+        odds = odds_at(weight)
+        tried[weight] = found = replace(calibrate(odds, labels), span_weight=weight)
+        chances = probabilities(odds, found.temperature, found.null_bias)
+        losses[weight] = cross_entropy(chances, labels, np.isfinite(odds)) if len(odds) else 0.0
+    return tried[min(SPAN_WEIGHTS, key=lambda weight: losses[weight])], losses
+
+
+def expected_f(
+    predicted: Floats, gain: Floats, total: float, harm: Floats | None = None, beta: float = BETA
+) -> tuple[Floats, Floats]:
     """Every threshold, falling, and the F-score expected at it.
 
     Parameters
@@ -66,18 +96,24 @@ def expected_f(predicted: Floats, gain: Floats, total: float, beta: float = BETA
         Chance, by the labels, that this turn is a true rephrase, (m,).
     total
         Expected number of true rephrases, found or not.
+    harm
+        Chance that naming this turn is an error, (m,); default what ``gain`` leaves. A turn that means the same as a request
+        that did not fail is neither: a harmless repeat.
     """
     order = np.argsort(-predicted, kind="stable")
     values = predicted[order]
     ends = np.flatnonzero(np.append(values[1:] != values[:-1], True)) if len(values) else np.zeros(0, np.int64)
-    true = np.cumsum(gain[order])[ends]
     square = beta * beta
-    return values[ends], (1 + square) * true / np.maximum(ends + 1 + square * total, _TINY)
+    true = np.cumsum(gain[order])[ends]
+    false = np.cumsum((1.0 - gain if harm is None else harm)[order])[ends]
+    return values[ends], (1 + square) * true / np.maximum(true + false + square * total, _TINY)
 
 
-def best_threshold(predicted: Floats, gain: Floats, total: float, beta: float = BETA) -> tuple[float, float]:
-    """The threshold of the best expected F-score, and that score; 0.5 and 0 where nothing can be found."""
-    thresholds, f = expected_f(predicted, gain, total, beta)
+def best_threshold(
+    predicted: Floats, gain: Floats, total: float, harm: Floats | None = None, beta: float = BETA
+) -> tuple[float, float]:
+    """The threshold of the best expected F-score, see `expected_f`, and that score; 0.5 and 0 where nothing is found."""
+    thresholds, f = expected_f(predicted, gain, total, harm, beta)
     if not len(f) or f.max() <= 0.0:
         return 0.5, 0.0
     best = int(np.argmax(f))

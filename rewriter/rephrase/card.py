@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from rewriter.rephrase.association import LEAST_USERS
 from rewriter.rephrase.decision import RephraseDecision
-from rewriter.rephrase.weak_labels import FAR_BELOW, FINE_BELOW, KINDS
+from rewriter.rephrase.evidence import STEP, WEIGHTS
+from rewriter.rephrase.weak_labels import ASSOCIATED, KINDS
 from rewriter.settings import Settings
 
 _RULES = {
-    "rephrase": "failed, and a later turn in the window is close: more likely than not",
+    "rephrase": "failed, and a later turn in the window says the same: more likely than not",
     "repeat_after_success": "answered, and said again with the same interpretation: wanted once more",
     "slot_changed": "fine, and said again with another value",
     "next_goal_same_domain": "fine, and another request to the same domain",
@@ -20,10 +21,22 @@ _RULES = {
     "unsure": "the rules do not decide; kept with its probability",
 }
 
+_VIEWS = {
+    "likeness": "wording or sound, whatever the recogniser heard, for each {step} of similarity above {weak}",
+    "meaning": "in a log without interpretations: cosine of both sentences' vectors, for each 0.1 above 0.8",
+    "asked_again": "the assistant said the same before both turns",
+    "value_heard": "a slot value of the later turn was heard in a request that was not understood",
+    "turns_between": "for each turn between",
+    "same_answered": "understood as the same, and both answered",
+    "other_reading": "both understood, as something else",
+    "no_answer": "the later turn got no answer, in a log of answers",
+    "usual": "of every pair, {usual:+.2f} in this log: how much more often it says things again, estimated without labels",
+}
+
 _TEXT = """# Rephrase model {version}
 
-Says which of the next {window} user turns, if any, says a failed request again. A BERT encoder with start and end heads,
-fine-tuned on weak labels from the log itself; no person labelled anything.
+Says which of the next {window} user turns, if any, says a failed request again. A BERT encoder with start and end heads
+and learnt weights of the evidence below, fine-tuned on weak labels from the log itself; no person labelled anything.
 
 ## Data
 
@@ -32,12 +45,15 @@ Days {first} to {last} ({n_days} days with turns). Trained on {n_examples:,} of 
 
 ## Rules
 
-A request has a rephrase with probability `defect x closeness`, where closeness is a logistic in the similarity of wording,
-sound, recogniser alternatives or interpretation, a half at {weak}; what at least {users} users said next after the same
-request failed, far more often than after other failures, is close as well. Requests with a defect probability below {fine}
-or with nothing closer than {far} have none.
+A later turn says a request again with the chance that the request failed times the chance that it means the same, whose
+log-odds are added up (and {associated:+.1f} in the labels for what at least {users} users said next after the same request
+failed, far more than after other failures):
 
-| rule | meaning | labels |
+| evidence | log-odds |
+|---|---|
+{views}
+
+| label | meaning | labels |
 |---|---|---|
 {rules}
 
@@ -49,8 +65,9 @@ These say how well the rules were learnt, not how often they are right; only lab
 |---|---|
 {metrics}
 
-Threshold {threshold:.3f} (best expected F1), temperature {temperature:.3f}, null bias {bias:.3f}. Requests that the model is
-not run for get probability {skipped:.4f}.
+Threshold {threshold:.3f} (best expected F1), temperature {temperature:.3f}, null bias {bias:.3f}. Weight of the
+encoder's spans beside the evidence {spans:g}: the held-out labels chose it, and for 0 the encoder is not run. Requests
+that are not read get probability {skipped:.4f}.
 
 ## Limits
 
@@ -77,6 +94,7 @@ def model_card(
     metrics: Mapping[str, float],
 ) -> str:
     """Markdown for people: days, rules with their counts, figures and limits."""
+    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity, "usual": decision.usual}
     return _TEXT.format(
         version=decision.model_version,
         window=decision.window_turns,
@@ -86,15 +104,15 @@ def model_card(
         n_examples=n_examples,
         held=", ".join(held) if held else "(none)",
         same="" if held else " With one day of log there is nothing to hold out: the figures flatter.",
-        weak=settings.rephrase.weak_similarity,
-        fine=FINE_BELOW,
-        far=FAR_BELOW,
         users=LEAST_USERS,
+        associated=ASSOCIATED,
+        views=_table([(_VIEWS[name].format(**bounds), f"{weight:+.1f}") for name, weight in WEIGHTS.items()]),
         rules=_table([(f"`{name}`", _RULES[name], f"{counts[name]:,}") for name in KINDS]),
         metrics=_table([(name.replace("_", " "), f"{value:.4g}") for name, value in metrics.items()]),
         threshold=decision.threshold,
         temperature=decision.temperature,
         bias=decision.null_bias,
+        spans=decision.span_weight,
         skipped=decision.skipped_probability,
         gap=settings.sessions.max_gap_s,
     )

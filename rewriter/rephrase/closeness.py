@@ -1,4 +1,4 @@
-"""How close a later turn comes to a request: in wording, sound, what the recogniser also heard, or interpretation."""
+"""How close a later turn comes to a request in wording and sound, over all that the recogniser heard in either."""
 
 from __future__ import annotations
 
@@ -10,15 +10,11 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cpdist
 
-from rewriter.rephrase.log import Floats, Ints, Log
+from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.text import sounds_of
 
 #: An alternative of the recogniser is less sure to have been said than its first.
 ALTERNATIVE_PENALTY = 0.05
-#: Closeness of two turns with the same interpretation, however they are worded.
-SAME_READING = 0.75
-#: Closeness of a turn whose slot values were all heard in a request that was not understood.
-HEARD_VALUES = 0.7
 _HEARD = 90.0  # partial ratio, 0..100
 _DONT_CARE = "dontcare"
 
@@ -47,45 +43,38 @@ def _sounds(log: Log) -> list[str]:
 
 
 def _alternatives(log: Log, source: Ints, later: Ints, out: Floats) -> None:
-    rows = [(pair, a) for pair, i in enumerate(source) for a in log.alternatives[i]]
-    if rows:
-        pairs = np.fromiter((pair for pair, _ in rows), np.int64, len(rows))
-        scores = _similarity([a for _, a in rows], [log.text[j] for j in later[pairs]])
-        np.maximum.at(out, pairs, scores - ALTERNATIVE_PENALTY)
-
-
-def _heard(log: Log, i: int, j: int) -> bool:
-    values = [v for v in log.values[j] if v != _DONT_CARE]
-    heard = [log.text[i], *log.alternatives[i]]
-    return bool(values) and all(
-        any(len(h) >= len(v) and fuzz.partial_ratio(v, h, score_cutoff=_HEARD) for h in heard) for v in values
-    )
+    """Raise ``out`` to the likeness of any two things heard in the pairs, at least one of them not the first choice."""
+    first, second, pairs = [], [], []
+    for pair, (i, j) in enumerate(zip(source.tolist(), later.tolist(), strict=True)):
+        others, heard = log.alternatives[j], (log.text[j], *log.alternatives[j])
+        couples = [(log.text[i], b) for b in others] + [(a, b) for a in log.alternatives[i] for b in heard]
+        first += [a for a, _ in couples]
+        second += [b for _, b in couples]
+        pairs += [pair] * len(couples)
+    if pairs:
+        np.maximum.at(out, np.array(pairs, np.int64), _similarity(first, second) - ALTERNATIVE_PENALTY)
 
 
 def closeness(log: Log, source: Ints, later: Ints) -> NDArray[np.float64]:
-    """Closeness of each pair in 0..1, (m,): the best of four likenesses.
+    """Closeness of each pair in 0..1, (m,): the best of three likenesses.
 
     - edit similarity of the two normalised texts, and of their Metaphone keys,
-    - edit similarity of the later text and what the recogniser also heard in the source, less 0.05,
-    - 0.75 if both were understood, and as the same,
-    - 0.7 if the source was not understood, and every slot value of the later turn was heard in it.
+    - edit similarity of whatever the recogniser also heard in either turn, less 0.05.
     """
     texts, sounds = log.text, _sounds(log)
     words = _similarity([texts[i] for i in source], [texts[j] for j in later])
     out = np.maximum(words, _similarity([sounds[i] for i in source], [sounds[j] for j in later]))
     _alternatives(log, source, later, out)
-    readings = log.reading
-    same = np.fromiter((readings[i] != "" and readings[i] == readings[j] for i, j in zip(source, later, strict=True)), bool)
-    out[same] = np.maximum(out[same], SAME_READING)
-    for pair in np.flatnonzero(log.lost[source] & ~log.lost[later] & (out < HEARD_VALUES)):
-        if _heard(log, int(source[pair]), int(later[pair])):
-            out[pair] = HEARD_VALUES
     return out
 
 
-def window_matrix(log: Log, window_turns: int) -> NDArray[np.float64]:
-    """Closeness of each turn and the next ones in its window, (n, window_turns); -1 where no turn lies in the window."""
-    source, later = window_pairs(log.following)
-    out = np.full((len(log), window_turns), -1.0)
-    out[source, later - source - 1] = closeness(log, source, later)
+def value_heard(log: Log, source: Ints, later: Ints) -> Bools:
+    """Whether the source was not understood, and a slot value of the later turn was heard in it all the same, (m,)."""
+    out = np.zeros(len(source), bool)
+    for pair in np.flatnonzero(log.lost[source] & ~log.lost[later]):
+        values = [v for v in log.values[later[pair]] if v != _DONT_CARE]
+        heard = [log.text[source[pair]], *log.alternatives[source[pair]]]
+        out[pair] = any(
+            len(h) >= len(v) and fuzz.partial_ratio(v, h, score_cutoff=_HEARD) > 0 for v in values for h in heard
+        )
     return out

@@ -18,11 +18,13 @@ class RephraseDecision:
     ----------
     threshold
         A rephrase counts from this probability on.
-    temperature, null_bias
-        Of the calibration.
+    temperature, null_bias, span_weight
+        Of the calibration; with a weight of 0 the encoder is not run.
     skipped_probability
-        Given to the closest later turn of a request for which the model is not run.
-    window_turns, max_length
+        Given to the likeliest later turn of a request for which the model is not run.
+    usual
+        Of `rewriter.rephrase.evidence.usual`.
+    window_turns, max_length, weak_similarity
         What the model was trained with.
     model_version
         Names weights and decision together.
@@ -31,15 +33,18 @@ class RephraseDecision:
     threshold: float
     temperature: float
     null_bias: float
+    span_weight: float
     skipped_probability: float
+    usual: float
     window_turns: int
     max_length: int
+    weak_similarity: float
     model_version: str
 
     @property
     def calibration(self) -> Calibration:
-        """Temperature and null bias."""
-        return Calibration(self.temperature, self.null_bias)
+        """Temperature, null bias and weight of the spans."""
+        return Calibration(self.temperature, self.null_bias, self.span_weight)
 
     def write(self, folder: Path) -> None:
         """Write ``decision.json``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rewriter.rephrase.evidence import both
 from rewriter.rephrase.log import Floats, Ints
 
 
@@ -25,27 +26,45 @@ def span_scores(start_logits: Floats, end_logits: Floats, start: Ints, end: Ints
     return np.concatenate([null, np.where(start < 0, -np.inf, turns)], axis=1).astype(np.float64)
 
 
-def probabilities(scores: Floats, temperature: float = 1.0, null_bias: float = 0.0) -> Floats:
-    """Softmax over legal spans of ``(scores + null_bias at none) / temperature``, (n, 1 + w), rows summing to 1.
+def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats, span_weight: float = 1.0) -> Floats:
+    """Log-odds that each turn says its source again: the source failed, and the turn means the same, (n, w).
 
-    >>> probabilities(np.array([[0.0, np.log(3.0), -np.inf]])).round(2).tolist()
-    [[0.25, 0.75, 0.0]]
+    Each turn is held against the null span alone (as SQuAD 2.0 decides whether there is an answer), because a request may
+    be said again more than once. Minus infinity where there is no turn.
+
+    Parameters
+    ----------
+    scores
+        From `span_scores`, (n, 1 + w).
+    evidence
+        What the views of each turn add to the log-odds that it means the same, (n, w).
+    failed
+        Log-odds that the source failed, (n,).
+    span_weight
+        How much of the spans' scores is believed beside the evidence: 0 leaves the evidence alone.
     """
-    shifted = scores.copy()
-    shifted[:, 0] += null_bias
-    shifted /= temperature
-    shifted -= shifted.max(axis=1, keepdims=True)
-    odds = np.exp(shifted)
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    present = np.isfinite(scores[:, 1:])
+    spans = np.where(present, scores[:, 1:], scores[:, :1]) - scores[:, :1]
+    same = span_weight * spans + evidence
+    return np.where(present, both(same, failed[:, None]), -np.inf)
+
+
+def probabilities(odds: Floats, temperature: float = 1.0, bias: float = 0.0) -> Floats:
+    """Calibrated chance of each turn: logistic in ``(odds - bias) / temperature``, (n, w); 0 where there is no turn.
+
+    >>> probabilities(np.array([[np.log(3.0), -np.inf]])).round(2).tolist()
+    [[0.75, 0.0]]
+    """
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip((odds - bias) / temperature, -700.0, 700.0)))) * np.isfinite(odds)
 
 
 def best_turn(chances: Floats, n_turns: Ints) -> tuple[Ints, Floats]:
     """The most likely of each row's turns, counted from 1, and its probability; 0 and 0.0 where there is none.
 
-    Of equally likely turns the nearest is taken. ``n_turns`` (n,) says how many of the columns of ``chances`` (n, 1 + w)
-    are turns.
+    Of equally likely turns the nearest is taken. ``n_turns`` (n,) says how many of the columns of ``chances`` (n, w) are
+    turns.
     """
-    turns = np.where(np.arange(chances.shape[1] - 1) < n_turns[:, None], chances[:, 1:], -1.0)
+    turns = np.where(np.arange(chances.shape[1]) < n_turns[:, None], chances, -1.0)
     best = np.argmax(turns, axis=1)
     probability = turns[np.arange(len(turns)), best]
     return np.where(n_turns > 0, best + 1, 0), np.where(n_turns > 0, probability, 0.0)

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from rewriter.bert.runtime import Tokens
 from rewriter.errors import RewriterError
+from rewriter.rephrase.evidence import VIEWS
 from rewriter.rephrase.log import Floats, Ints, Log
 from rewriter.rephrase.markers import CLOSENESS, DEFECTS, GAPS_S, MARKERS, bucket, marker
 
@@ -159,16 +160,16 @@ def _source_slots(log: Log, source: Ints, pool: TokenPool, layout: _Layout, hear
 
 
 def _turn_slots(
-    log: Log, source: Ints, k: int, close: Floats, pool: TokenPool, layout: _Layout
+    log: Log, source: Ints, k: int, views: Floats, pool: TokenPool, layout: _Layout
 ) -> tuple[int, int, int | None]:
     """Slots of the k-th next turn (k from 1): numbers of its marker, its request and its response."""
     present = log.following[source] >= k
-    last = k == close.shape[1]
+    last = k == views.shape[1]
     later = np.where(present, source + k, source)
     texts = [log.utterance[j] if p else "" for j, p in zip(later, present, strict=True)]
     begin = layout.add(_mark("turn", present), 1, 1)
     layout.add(_bucket_mark("gap", log.at_s[later] - log.at_s[later - 1], GAPS_S, present), 1, 1)
-    layout.add(_bucket_mark("close", close[:, k - 1], CLOSENESS, present), 1, 1)
+    layout.add(_bucket_mark("close", views[:, k - 1, VIEWS.index("likeness")], CLOSENESS, present), 1, 1)
     request = layout.add(pool.text(texts), REQUEST_TOKENS, 1)
     layout.add(_mark("barge_in", present & log.barge_in[later]), 1, 1)
     layout.add(_mark("lost", present & log.lost[later]), 1, 1)
@@ -179,7 +180,7 @@ def _turn_slots(
     return begin, request, layout.add(pool.text(answers), LATER_RESPONSE_TOKENS, 1)
 
 
-def encode(log: Log, source: Ints, close: Floats, tokenizer: Tokenizer, max_length: int) -> Encoded:
+def encode(log: Log, source: Ints, views: Floats, tokenizer: Tokenizer, max_length: int) -> Encoded:
     """Input of each source and the turns in its window.
 
     ``[CLS] <source> <defect> <lost>? request <also_heard> words <barge_in>? <status> <response> answer [SEP]`` and then, for
@@ -189,8 +190,8 @@ def encode(log: Log, source: Ints, close: Floats, tokenizer: Tokenizer, max_leng
     ----------
     source
         Row numbers, (m,).
-    close
-        Closeness of each source and its next turns, (m, window_turns), see `rewriter.rephrase.closeness`.
+    views
+        Of each source and its next turns, (m, window_turns, views), see `rewriter.rephrase.evidence`.
     max_length
         Longer inputs lose answers, the oldest first, then the recogniser's alternatives, then the ends of long requests;
         never a turn's markers.
@@ -200,14 +201,14 @@ def encode(log: Log, source: Ints, close: Floats, tokenizer: Tokenizer, max_leng
     RewriterError
         If ``max_length`` does not hold the markers and two tokens a request.
     """
-    window = close.shape[1]
+    window = views.shape[1]
     heard = [also_heard(log.text[i], log.alternatives[i]) for i in source]
     rows = np.unique(np.concatenate([source + k for k in range(window + 1)]) if len(source) else source)
     rows = rows[rows < len(log)]
     texts = ["", *heard, *(log.utterance[i] for i in rows), *(log.response[i] for i in rows)]
     pool, layout = TokenPool(tokenizer, texts), _Layout(len(source))
     requests, loose = _source_slots(log, source, pool, layout, heard)
-    turns = [_turn_slots(log, source, k, close, pool, layout) for k in range(1, window + 1)]
+    turns = [_turn_slots(log, source, k, views, pool, layout) for k in range(1, window + 1)]
     layout.add(pool.sep, 1, 1)
     runs = np.stack(layout.runs, axis=1)
     lengths = np.minimum(pool.lengths[runs], np.array(layout.caps))

@@ -10,7 +10,7 @@ from rewriter.rephrase.log import STATUSES
 #: Upper bounds of the buckets; the last bucket is open.
 GAPS_S = (3.0, 6.0, 10.0, 20.0)
 DEFECTS = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
-CLOSENESS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85)
+CLOSENESS = (-2.5, -2.0, -1.5, -1.0, 0.0, 1.0, 2.0)  # log-odds, see `rewriter.rephrase.evidence`
 
 #: Name of each marker and the words whose embeddings it starts from. Its token id is the vocabulary's size + position.
 MARKERS: tuple[tuple[str, str], ...] = (

@@ -1,4 +1,4 @@
-"""The span model: a BERT encoder with a start and an end head over its last layer, and learnt markers."""
+"""The span model: a BERT encoder with start and end heads over its last layer, learnt markers, weights of evidence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from rewriter.rephrase.evidence import VIEWS, rule_weights
 from rewriter.rephrase.markers import MARKERS
 
 #: Most that a logit may differ from zero for a token that is padding.
@@ -14,7 +15,7 @@ _PADDED = -1e4
 
 
 class SpanModel(torch.nn.Module):
-    """Start and end logits of every token.
+    """Start and end logits of every token; ``evidence`` weighs the views of each turn, beginning with the rules' weights.
 
     Parameters
     ----------
@@ -47,10 +48,12 @@ class SpanModel(torch.nn.Module):
         self.markers = torch.nn.Embedding(len(MARKERS), start.shape[1])
         self.has_types = getattr(encoder.config, "type_vocab_size", 0) > 1
         self.heads = torch.nn.Linear(int(encoder.config.hidden_size), 2)
+        self.evidence = torch.nn.Linear(len(VIEWS), 1, bias=False)
         with torch.no_grad():
             self.markers.weight.copy_(start + noise)
             self.heads.weight.copy_(torch.randn(self.heads.weight.shape, generator=generator) * 0.02)
             self.heads.bias.zero_()
+            self.evidence.weight.copy_(torch.from_numpy(rule_weights()).float().unsqueeze(0))
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
@@ -75,9 +78,18 @@ def span_scores(
     return torch.cat([null, turns.masked_fill(start < 0, -torch.inf)], dim=1)
 
 
-def span_loss(scores: torch.Tensor, probability: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of legal spans: ``probability`` of any turn marked ``right`` (n, w), the rest on none."""
-    log_chances = torch.log_softmax(scores, dim=1)
-    wrong = torch.finfo(log_chances.dtype).min / 4
-    found = torch.logsumexp(torch.where(right, log_chances[:, 1:], torch.full_like(log_chances[:, 1:], wrong)), dim=1)
-    return -(torch.where(probability > 0, probability * found, 0.0) + (1 - probability) * log_chances[:, 0]).mean()
+def rephrase_odds(scores: torch.Tensor, evidence: torch.Tensor, failed: torch.Tensor) -> torch.Tensor:
+    """Torch twin of `rewriter.rephrase.decode.rephrase_odds`: (n, w), minus infinity where there is no turn."""
+    present = torch.isfinite(scores[:, 1:])
+    turns = torch.where(present, scores[:, 1:], torch.zeros_like(scores[:, 1:]))
+    same = torch.nn.functional.logsigmoid(turns - scores[:, :1] + evidence.squeeze(-1).to(scores.dtype))
+    log_chance = same + torch.nn.functional.logsigmoid(failed).unsqueeze(-1)
+    odds = log_chance - torch.log(-torch.expm1(log_chance.clamp(max=-1e-6)))
+    return odds.masked_fill(~present, -torch.inf)
+
+
+def span_loss(odds: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of the turns that are there, by their log-odds (n, w); ``chance`` (n, w) by the labels."""
+    present = torch.isfinite(odds)
+    wanted = chance.to(odds.dtype)[present]
+    return torch.nn.functional.binary_cross_entropy_with_logits(odds[present], wanted)

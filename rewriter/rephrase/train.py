@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rewriter.bert.pretrained import load_pretrained
 from rewriter.bert.training import Progress, fit, freeze_words, shuffled_batches, tensors
-from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate
+from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate_spans
 from rewriter.rephrase.decode import best_turn, probabilities
 from rewriter.rephrase.detector import worth_reading
 from rewriter.rephrase.encode import encode
+from rewriter.rephrase.evidence import logit, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
-from rewriter.rephrase.model import SpanModel, span_loss, span_scores
-from rewriter.rephrase.weak_labels import KINDS, WeakLabels
+from rewriter.rephrase.model import SpanModel, rephrase_odds, span_loss, span_scores
+from rewriter.rephrase.weak_labels import KINDS, WeakLabels, take
 from rewriter.settings import Settings
 
 #: Share of the days, the last ones, that calibrate and set the threshold.
@@ -30,7 +32,8 @@ MOST_POSITIVE = 1 / 3
 HARD_NULLS = 0.1
 _LIKELY = 0.3
 
-Score = Callable[[Ints], Floats]
+#: Source rows of the log -> weight of the spans' scores -> uncalibrated log-odds, (m, w).
+Score = Callable[[Ints], Callable[[float], Floats]]
 
 
 def held_out_days(days: Sequence[str]) -> frozenset[str]:
@@ -44,9 +47,9 @@ def held_out_days(days: Sequence[str]) -> frozenset[str]:
     return frozenset(ordered[len(ordered) - n_held :])
 
 
-def take(labels: WeakLabels, rows: Ints | Bools) -> WeakLabels:
-    """Some of the labels."""
-    return WeakLabels(labels.source[rows], labels.probability[rows], labels.right[rows], labels.kind[rows])
+def held_out(source: Ints, day: NDArray[np.str_]) -> Bools:
+    """Which sources lie on held-out days, (m,); ``day`` has a row a turn of the log."""
+    return np.isin(day[source], sorted(held_out_days(day.tolist())))
 
 
 def _some(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
@@ -71,28 +74,35 @@ def choose_examples(labels: WeakLabels, read: Bools, n: int, seed: int) -> Ints:
 
 
 def train_model(
-    log: Log, close: Floats, labels: WeakLabels, settings: Settings, progress: Progress | None = None
+    log: Log, views: Floats, labels: WeakLabels, settings: Settings, progress: Progress | None = None
 ) -> tuple[SpanModel, Tokenizer]:
     """A span model fine-tuned on the labels, in evaluation mode, and its tokenizer.
 
-    ``close`` is `rewriter.rephrase.closeness.window_matrix` of the whole log.
+    ``views`` is `rewriter.rephrase.evidence.evidence` of the whole log.
     """
     encoder, tokenizer = load_pretrained(settings.train.encoder, settings.seed)
     model = SpanModel(encoder, tokenizer, settings.seed)
-    encoded = encode(log, labels.source, close[labels.source], tokenizer, settings.rephrase.max_length)
+    encoded = encode(log, labels.source, views[labels.source], tokenizer, settings.rephrase.max_length)
     freeze_words(model.encoder)
-    probability = torch.from_numpy(labels.probability.astype(np.float32))
-    right = torch.from_numpy(labels.right)
+    chance = torch.from_numpy(labels.chance.astype(np.float32))
+    seen = torch.from_numpy(views[labels.source].astype(np.float32))
+    failed = torch.from_numpy(logit(log.defect[labels.source]).astype(np.float32))
     start, end = torch.from_numpy(encoded.start), torch.from_numpy(encoded.end)
 
     def loss_of(rows: Ints) -> torch.Tensor:
         at = torch.from_numpy(rows)
-        logits = model(*tensors(encoded.tokens, rows))
-        return span_loss(span_scores(logits[0], logits[1], start[at], end[at]), probability[at], right[at])
+        start_logits, end_logits = model(*tensors(encoded.tokens, rows))
+        spans = span_scores(start_logits, end_logits, start[at], end[at])
+        return span_loss(rephrase_odds(spans, model.evidence(seen[at]), failed[at]), chance[at])
 
     batches = shuffled_batches(len(encoded.start), settings.train.batch_size, settings.seed, encoded.tokens.lengths)
     fit(model, batches, loss_of, settings.train, seed=settings.seed, progress=progress)
     return model, tokenizer
+
+
+def relabelled(labels: WeakLabels, chances: Floats) -> WeakLabels:
+    """The labels, their chances halfway to those of a model, (m, w)."""
+    return replace(labels, chance=(labels.chance + chances) / 2)
 
 
 @dataclass(frozen=True)
@@ -105,42 +115,46 @@ class Judged:
     metrics: dict[str, float]
 
 
-def _gain(turn: Ints, labels: WeakLabels) -> Floats:
-    hit = labels.right[np.arange(len(turn)), np.maximum(turn - 1, 0)] & (turn > 0)
-    return np.where(hit, labels.probability, 0.0)
+def _named(turn: Ints, chances: Floats) -> Floats:
+    """Of each row the chance of the turn that was named, (m,)."""
+    return np.where(turn > 0, chances[np.arange(len(turn)), np.maximum(turn - 1, 0)], 0.0)
 
 
-def judge(log: Log, close: Floats, held: WeakLabels, score: Score, seed: int) -> Judged:
+def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) -> Judged:
     """Calibrate on held-out weak labels and choose the threshold of the best expected F1.
 
     F1 and not F0.5: mining weighs each rephrase by its probability and asks for many users, so a missed one costs as much
-    as a wrong one. Labels of sources that the model is not run for are nulls by rule; the model is still run on a sample of
-    them for the probability that a skipped request gets, at most half the threshold.
+    as a wrong one; a turn that means the same as a request that did not fail is a harmless repeat. Sources that the model
+    is not run for are nulls by rule; it is still run on a sample of them for the probability that a skipped request gets,
+    at most half the threshold.
 
     Parameters
     ----------
     score
-        Source rows of the log -> uncalibrated span scores (m, 1 + w).
+        Runs the encoder for source rows, see `Score`.
     """
     rng = np.random.default_rng(seed)
-    read = worth_reading(log, close)[held.source]
+    read = worth_reading(rule_chance(log, views))[held.source]
     asked = take(held, _some(rng, np.flatnonzero(read), MOST_HELD_OUT))
     skipped = take(held, _some(rng, np.flatnonzero(~read), MOST_HELD_OUT // 10))
-    scores = score(asked.source)
-    found = calibrate(scores, asked.probability, asked.right)
-    chances = probabilities(scores, found.temperature, found.null_bias)
+    odds_at = score(asked.source)
+    found, losses = calibrate_spans(odds_at, asked.chance)
+    chances = probabilities(odds_at(found.span_weight), found.temperature, found.null_bias)
     turn, probability = best_turn(chances, log.following[asked.source])
-    gain = _gain(turn, asked)
-    threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()))
+    gain, harm = _named(turn, asked.chance), 1.0 - _named(turn, asked.same)
+    threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()), harm)
     quiet = 0.0
     if len(skipped.source):
-        others = probabilities(score(skipped.source), found.temperature, found.null_bias)
+        others = probabilities(score(skipped.source)(found.span_weight), found.temperature, found.null_bias)
         quiet = float(best_turn(others, log.following[skipped.source])[1].mean())
     chosen = probability >= threshold
     metrics = {
         "expected_f1": f1,
-        "expected_precision": float(gain[chosen].mean()) if chosen.any() else 0.0,
+        "expected_precision": float(gain[chosen].sum() / max((gain + harm)[chosen].sum(), 1e-12)),
         "expected_recall": float(gain[chosen].sum() / max(asked.probability.sum(), 1e-12)),
+        "cross_entropy": losses[found.span_weight],
+        "cross_entropy_without_spans": losses[0.0],
+        "cross_entropy_with_spans_in_full": losses[1.0],
         "calibration_error": _calibration_error(probability, gain),
         "held_out_sources": float(len(asked.source)),
         "share_read": float(read.mean()) if len(read) else 0.0,

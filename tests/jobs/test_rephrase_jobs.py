@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from jobs.detect_rephrases import detect, detect_table, turns_with_defects, whol
 from rewriter.errors import RewriterError
 from rewriter.rephrase.decision import read_decision
 from rewriter.rephrase.detector import SpanDetector
+from rewriter.settings import Rephrase, Settings, Train
 from schemas.table import conform
 from schemas.tables import REPHRASES, TURNS
 
@@ -87,7 +90,11 @@ def test_the_model_folder_holds_what_the_next_stage_needs_and_a_card(model: Path
     assert "2026-03-05" not in card  # the last day is not a fit day
 
 
-def test_spark_gives_the_same_candidates_and_numbers_as_a_plain_call(spark: Any, model: Path, log_file: Path) -> None:
+def test_spark_gives_the_same_candidates_and_numbers_as_a_plain_call(
+    spark: Any, model: Path, log_file: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(model, tmp_path / "reads")
+    replace(read_decision(model), span_weight=1.0).write(model)
     turns = turns_with_defects(spark, log_file, None)
     got = {row["turn_id"]: row.asDict() for row in detect(turns.repartition(3), model, 45.0).collect()}
     plain = detect_table(SpanDetector(model), pq.read_table(log_file), 45.0).to_pylist()
@@ -151,3 +158,17 @@ def test_a_log_without_sessions_of_two_turns_is_one_clear_line(spark: Any, confi
     with pytest.raises(RewriterError, match="nothing to learn rephrases from"):
         train_rephrase.main(["--turns", str(single), "--config", str(config), "--out", str(tmp_path / "m")])
     assert not (tmp_path / "m").exists()
+
+
+def test_a_second_round_is_kept_only_where_held_out_labels_like_it(tiny_bert: Path, tmp_path: Path) -> None:
+    train = Train(encoder=str(tiny_bert), max_steps=10, learning_rate=1e-3, threads=1)
+    found = {}
+    for again in (False, True):
+        out = tmp_path / str(again)
+        out.mkdir()
+        settings = Settings(rephrase=Rephrase(self_training=again), train=train)
+        found[again] = train_rephrase.learn(_turns(60), settings, out)
+    assert found[True]["cross_entropy"] <= found[False]["cross_entropy"]
+    kept = found[True]["model_version"] == found[False]["model_version"]
+    assert kept == (found[True]["cross_entropy"] == found[False]["cross_entropy"])
+    assert read_decision(tmp_path / "True").model_version == found[True]["model_version"]

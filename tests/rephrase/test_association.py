@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rewriter.rephrase.association import associated
-from rewriter.rephrase.closeness import window_matrix
-from rewriter.rephrase.weak_labels import KINDS, weak_labels
+from rewriter.rephrase.evidence import VIEWS, evidence
+from rewriter.rephrase.weak_labels import weak_labels
 
 FROZEN = {"utterance": "i am freezing", "intent": "null", "response_status": "fallback", "defect": 0.95}
 WARMER = {"utterance": "turn up the heat", "intent": "warmer", "domain": "home", "defect": 0.05}
@@ -47,19 +47,19 @@ def test_turns_that_were_answered_have_no_association(log_of) -> None:
     assert not associated(log_of([OTHER, WARMER])).any()
 
 
-def test_an_association_makes_a_rephrase_label_of_entirely_other_words(log_of) -> None:
+def test_an_association_makes_a_label_of_entirely_other_words(log_of) -> None:
     log = log_of(_users(*[(FROZEN, WARMER)] * 4) + _users(*[(MUMBLE, OTHER)] * 40, first=100))
-    close = window_matrix(log, 3)
-    assert close[_sources(log, "i am freezing"), 0].max() < 0.3
-    labels = weak_labels(log, close, 0.55)
-    kind = {int(s): KINDS[k] for s, k in zip(labels.source, labels.kind, strict=True)}
-    assert {kind[int(i)] for i in _sources(log, "i am freezing")} == {"rephrase"}
+    views = evidence(log, 3, 0.6)
+    frozen, mumbled = _sources(log, "i am freezing"), _sources(log, "mumble mumble")
+    assert views[frozen, 0, VIEWS.index("likeness")].max() < -1.5
+    labels = weak_labels(log, views)
+    chance = dict(zip(labels.source.tolist(), labels.probability.tolist(), strict=True))
+    assert min(chance[i] for i in frozen.tolist()) > 0.2 > max(chance[i] for i in mumbled.tolist())
 
 
 def test_the_same_interpretation_answered_twice_is_wanted_once_more_whatever_the_defects_say(log_of) -> None:
     quieter = {"utterance": "quieter", "intent": "volume_down", "defect": 0.6}
     log = log_of([quieter, quieter])
-    labels = weak_labels(log, window_matrix(log, 3), 0.55)
-    assert (KINDS[labels.kind[0]], labels.probability[0]) == ("repeat_after_success", 0.0)
-    failed = log_of([{**quieter, "response_status": "error"}, quieter])
-    assert weak_labels(failed, window_matrix(failed, 3), 0.55).probability[0] > 0.4
+    answered = weak_labels(log, evidence(log, 3, 0.6)).probability[0]
+    log = log_of([{**quieter, "response_status": "error"}, quieter])
+    assert weak_labels(log, evidence(log, 3, 0.6)).probability[0] > 1.4 * answered

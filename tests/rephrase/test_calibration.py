@@ -3,19 +3,16 @@
 import numpy as np
 import pytest
 
-from rewriter.rephrase.calibration import best_threshold, calibrate, expected_f
+from rewriter.rephrase.calibration import best_threshold, calibrate, calibrate_spans, expected_f
 from rewriter.rephrase.decode import probabilities
 
 
-def _planted(temperature: float, bias: float, n: int = 6000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _planted(temperature: float, bias: float, n: int = 6000) -> tuple[np.ndarray, np.ndarray]:
     """Scores too sharp by ``temperature`` and too shy of none by ``bias``, with labels drawn from the truth."""
     rng = np.random.default_rng(1)
-    scores = rng.normal(size=(n, 4)) * 4
+    scores = rng.normal(size=(n, 3)) * 4
     truth = probabilities(scores, temperature, bias)
-    drawn = (truth.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
-    right = np.zeros((n, 3), bool)
-    right[drawn > 0, drawn[drawn > 0] - 1] = True
-    return scores, (drawn > 0).astype(float), right
+    return scores, (rng.random(truth.shape) < truth).astype(float)
 
 
 @pytest.mark.parametrize(("temperature", "bias"), [(1.0, 0.0), (2.5, 0.0), (0.6, 1.5), (3.0, -2.0)])
@@ -32,8 +29,24 @@ def test_the_temperature_alone_is_recovered_with_the_bias_held_at_zero() -> None
 
 
 def test_no_labels_leave_the_scores_alone() -> None:
-    found = calibrate(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 3), bool))
+    found = calibrate(np.zeros((0, 3)), np.zeros((0, 3)))
     assert (found.temperature, found.null_bias) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("told", "weight"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5)])
+def test_the_spans_weigh_what_the_labels_say_they_are_worth(told: float, weight: float) -> None:
+    rng = np.random.default_rng(4)
+    evidence, spans = rng.normal(size=(2, 4000, 3)) * 2
+    truth = probabilities(evidence + told * spans)
+    found, losses = calibrate_spans(lambda share: evidence + share * spans, (rng.random(truth.shape) < truth) * 1.0)
+    assert found.span_weight == weight
+    assert losses[weight] < min(loss for share, loss in losses.items() if share != weight)
+    assert found.temperature == pytest.approx(1.0, rel=0.06)
+
+
+def test_spans_that_tell_nothing_are_not_read() -> None:
+    odds = np.random.default_rng(0).normal(size=(50, 3))
+    assert calibrate_spans(lambda _: odds, probabilities(odds))[0].span_weight == 0.0
 
 
 def test_the_threshold_has_the_best_f1_of_all_by_brute_force() -> None:
@@ -57,4 +70,13 @@ def test_precision_counts_more_with_a_smaller_beta() -> None:
     strict, _ = best_threshold(predicted, gain, 4.0, beta=0.2)
     loose, _ = best_threshold(predicted, gain, 4.0, beta=2.0)
     assert strict > loose
-    assert expected_f(predicted, gain, 4.0, 1.0)[1][3] == pytest.approx(2 * 3 / (4 + 4))
+    assert expected_f(predicted, gain, 4.0)[1][3] == pytest.approx(2 * 3 / (4 + 4))
+
+
+def test_a_harmless_repeat_is_no_error() -> None:
+    predicted, gain = np.array([0.9, 0.8, 0.7]), np.array([1.0, 0.0, 1.0])
+    strict, _ = best_threshold(predicted[:2], gain[:2], 1.0)
+    assert strict > 0.8
+    thresholds, f = expected_f(predicted, gain, 2.0, np.array([0.0, 0.0, 0.0]))
+    assert f.tolist() == pytest.approx([2 / 3, 2 / 3, 1.0])
+    assert thresholds.tolist() == [0.9, 0.8, 0.7]

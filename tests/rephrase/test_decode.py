@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from rewriter.rephrase import model as torch_model
-from rewriter.rephrase.decode import best_turn, probabilities, span_scores
+from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
+from rewriter.rephrase.evidence import both
 
 
 def _case(seed: int, n: int = 6, length: int = 20, w: int = 3) -> tuple[np.ndarray, ...]:
@@ -17,28 +18,42 @@ def _case(seed: int, n: int = 6, length: int = 20, w: int = 3) -> tuple[np.ndarr
     return rng.normal(size=(n, length)) * 3, rng.normal(size=(n, length)) * 3, start, end, n_turns
 
 
-def test_the_best_legal_span_equals_brute_force_over_all_spans() -> None:
+def test_each_turn_is_held_against_the_null_span_as_by_hand() -> None:
     for seed in range(20):
         start_logits, end_logits, start, end, n_turns = _case(seed)
-        chances = probabilities(span_scores(start_logits, end_logits, start, end))
+        rng = np.random.default_rng(seed)
+        evidence, failed = rng.normal(size=(6, 3)), rng.normal(size=6)
+        odds = rephrase_odds(span_scores(start_logits, end_logits, start, end), evidence, failed)
+        chances = probabilities(odds, 1.5, 0.25)
         turn, probability = best_turn(chances, n_turns)
         for i in range(len(start)):
-            legal = {(0, 0): 0} | {(start[i, k], end[i, k]): k + 1 for k in range(n_turns[i])}
-            every = {
-                (a, b): start_logits[i, a] + end_logits[i, b] for a in range(start_logits.shape[1]) for b in range(a, 20)
-            }
-            allowed = {span: np.exp(score) for span, score in every.items() if span in legal}
-            named = {legal[span]: value / sum(allowed.values()) for span, value in allowed.items()}
-            np.testing.assert_allclose(chances[i], [named.get(k, 0.0) for k in range(4)], atol=1e-12)
-            turns = {k: p for k, p in named.items() if k}
-            assert turn[i] == (max(turns, key=lambda k: turns[k]) if turns else 0)
-            assert abs(probability[i] - max(turns.values(), default=0.0)) < 1e-12
+            null = start_logits[i, 0] + end_logits[i, 0]
+            by_hand = []
+            for k in range(n_turns[i]):
+                same = start_logits[i, start[i, k]] + end_logits[i, end[i, k]] - null + evidence[i, k]
+                chance = 1 / (1 + np.exp(-same)) / (1 + np.exp(-failed[i]))
+                by_hand.append(1 / (1 + np.exp(-(np.log(chance / (1 - chance)) - 0.25) / 1.5)))
+            np.testing.assert_allclose(chances[i], [*by_hand, 0.0, 0.0, 0.0][:3], atol=1e-9)
+            assert turn[i] == (int(np.argmax(by_hand)) + 1 if by_hand else 0)
+            assert abs(probability[i] - max(by_hand, default=0.0)) < 1e-9
+
+
+def test_spans_of_no_weight_leave_the_evidence_alone_and_half_a_weight_counts_half() -> None:
+    rng = np.random.default_rng(1)
+    scores, evidence, failed = rng.normal(size=(5, 4)) * 3, rng.normal(size=(5, 3)), rng.normal(size=5)
+    scores[:, 3] = -np.inf  # the third turn is not there
+    alone, half = (rephrase_odds(scores, evidence, failed, weight) for weight in (0.0, 0.5))
+    spans = scores[:, 1:3] - scores[:, :1]
+    np.testing.assert_allclose(alone[:, :2], both(evidence[:, :2], failed[:, None]))
+    np.testing.assert_allclose(half[:, :2], both(evidence[:, :2] + spans / 2, failed[:, None]))
+    assert (alone[:, 2] == -np.inf).all()
 
 
 def test_a_turn_is_named_even_where_none_is_certain() -> None:
-    scores = np.array([[2000.0, 0.0, -1.0, -np.inf]])
-    turn, probability = best_turn(probabilities(scores), np.array([2]))
-    assert (turn[0], probability[0]) == (1, 0.0)
+    odds = np.array([[-2000.0, -2001.0, -np.inf]])
+    turn, probability = best_turn(probabilities(odds), np.array([2]))
+    assert turn[0] == 1
+    assert probability[0] < 1e-300
 
 
 def test_training_scores_equal_decoding_scores() -> None:
@@ -48,11 +63,19 @@ def test_training_scores_equal_decoding_scores() -> None:
     np.testing.assert_allclose(got.numpy(), expected)
 
 
-def test_the_loss_is_the_cross_entropy_of_any_right_turn_or_none() -> None:
-    chances = np.array([[0.2, 0.5, 0.3, 0.0], [0.6, 0.4, 0.0, 0.0]])
-    with np.errstate(divide="ignore"):
-        scores = torch.from_numpy(np.log(chances))
-    right = torch.tensor([[True, True, False], [False, False, False]])
-    loss = torch_model.span_loss(scores, torch.tensor([0.75, 0.0], dtype=torch.float64), right)
-    expected = -(0.75 * np.log(0.8) + 0.25 * np.log(0.2) + np.log(0.6)) / 2
-    assert abs(float(loss) - expected) < 1e-9
+def test_training_odds_equal_decoding_odds() -> None:
+    start_logits, end_logits, start, end, _ = _case(4)
+    rng = np.random.default_rng(0)
+    scores = span_scores(start_logits, end_logits, start, end)
+    evidence, failed = rng.normal(size=(6, 3)), rng.normal(size=6)
+    got = torch_model.rephrase_odds(*(torch.from_numpy(x) for x in (scores, evidence[..., None], failed)))
+    np.testing.assert_allclose(got.numpy(), rephrase_odds(scores, evidence, failed))
+
+
+def test_the_loss_is_the_cross_entropy_of_every_turn_that_is_there() -> None:
+    odds = torch.tensor([[0.5, -1.0, -torch.inf], [2.0, -torch.inf, -torch.inf]], dtype=torch.float64)
+    chance = torch.tensor([[0.75, 0.1, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    p = 1 / (1 + np.exp(-np.array([0.5, -1.0, 2.0])))
+    wanted = np.array([0.75, 0.1, 0.0])
+    expected = -(wanted * np.log(p) + (1 - wanted) * np.log(1 - p)).mean()
+    assert abs(float(torch_model.span_loss(odds, chance)) - expected) < 1e-9

@@ -7,8 +7,8 @@ import pytest
 
 from rewriter.bert.runtime import load_tokenizer
 from rewriter.errors import RewriterError
-from rewriter.rephrase.closeness import window_matrix
 from rewriter.rephrase.encode import Encoded, encode
+from rewriter.rephrase.evidence import evidence
 from rewriter.rephrase.log import Log
 from rewriter.rephrase.markers import NAMES, marker
 
@@ -28,7 +28,7 @@ def _names(row: list[int], tokenizer) -> list[str]:
 
 def _encode(log: Log, tokenizer, max_length: int = 96) -> Encoded:
     source = np.flatnonzero(log.following > 0)
-    return encode(log, source, window_matrix(log, 3)[source], tokenizer, max_length)
+    return encode(log, source, evidence(log, 3, 0.6)[source], tokenizer, max_length)
 
 
 def _row(encoded: Encoded, i: int) -> list[int]:

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from rewriter.rephrase.closeness import window_matrix
-from rewriter.rephrase.weak_labels import KINDS, WeakLabels, weak_labels
+from rewriter.rephrase.evidence import evidence, rule_chance
+from rewriter.rephrase.weak_labels import KINDS, WeakLabels, take, weak_labels
 
 
 def _labels(log_of, *rows: dict) -> WeakLabels:
     log = log_of(list(rows))
-    return weak_labels(log, window_matrix(log, 3), weak_similarity=0.55)
+    return weak_labels(log, evidence(log, 3, 0.6))
 
 
-def _first(labels: WeakLabels) -> tuple[str, float, list[bool]]:
-    return KINDS[labels.kind[0]], float(labels.probability[0]), labels.right[0].tolist()
+def _first(labels: WeakLabels) -> tuple[str, list[float]]:
+    return KINDS[labels.kind[0]], labels.chance[0].tolist()
 
 
 FAILED = {"utterance": "play the knights", "intent": "null", "response_status": "fallback", "defect": 0.9}
@@ -21,36 +21,40 @@ FINE = {"defect": 0.05}
 
 
 def test_a_failed_request_said_again_is_a_rephrase(log_of) -> None:
-    kind, probability, right = _first(_labels(log_of, FAILED, {"utterance": "play the nights", **FINE}))
-    assert (kind, right) == ("rephrase", [True, False, False])
-    assert 0.8 < probability < 0.9
+    kind, chance = _first(_labels(log_of, FAILED, {"utterance": "play the nights", **FINE}))
+    assert kind == "rephrase"
+    assert 0.5 < chance[0] < 0.9
+    assert chance[1:] == [0.0, 0.0]
 
 
-def test_a_second_attempt_that_fails_too_counts_and_so_does_the_third(log_of) -> None:
+def test_every_attempt_has_a_chance_of_its_own(log_of) -> None:
     labels = _labels(log_of, FAILED, {**FAILED, "utterance": "play the night"}, {"utterance": "play the nights", **FINE})
-    assert _first(labels)[2] == [True, True, False]
+    assert min(labels.chance[0, :2]) > 0.5
+    assert labels.probability[0] == max(labels.chance[0])
 
 
 @pytest.mark.parametrize(
     ("later", "kind"),
     [
         ({"utterance": "play jazz", "slots": {"genre": "jazz"}}, "repeat_after_success"),
-        ({"utterance": "play rock", "slots": {"genre": "rock"}}, "slot_changed"),
+        ({"utterance": "play jass", "slots": {"genre": "rock"}}, "slot_changed"),
         ({"utterance": "turn the volume down please", "intent": "volume"}, "next_goal_same_domain"),
         ({"utterance": "what is the weather", "intent": "weather", "domain": "weather"}, "next_goal"),
     ],
 )
 def test_after_success_nothing_is_a_rephrase(log_of, later: dict, kind: str) -> None:
     first = {"utterance": "play jazz", "slots": {"genre": "jazz"}, **FINE}
-    got, probability, _ = _first(_labels(log_of, first, {**later, **FINE}))
-    assert (got, probability) == (kind, 0.0)
+    got, chance = _first(_labels(log_of, first, {**later, **FINE}))
+    assert got == kind
+    assert max(chance) < 0.2
 
 
 def test_an_answer_to_the_assistants_question_is_none(log_of) -> None:
     failed = {**FAILED, "response": "Which room?"}
-    kind, probability, _ = _first(_labels(log_of, failed, {"utterance": "bedroom", "intent": "room", **FINE}))
-    assert (kind, probability) == ("answer", 0.0)
-    kind, _, _ = _first(_labels(log_of, FAILED, {"utterance": "bedroom", "intent": "room", **FINE}))
+    kind, chance = _first(_labels(log_of, failed, {"utterance": "bedroom", "intent": "room", **FINE}))
+    assert kind == "answer"
+    assert max(chance) < 0.2
+    kind, _ = _first(_labels(log_of, FAILED, {"utterance": "bedroom", "intent": "room", **FINE}))
     assert kind == "moved_on"
 
 
@@ -61,7 +65,7 @@ def test_turns_outside_the_window_have_no_label(log_of) -> None:
     assert len(other_user.source) == 0
 
 
-def test_every_label_has_one_kind_and_no_right_turn_outside_its_window(log_of) -> None:
+def test_every_label_has_one_kind_and_no_chance_outside_its_window(log_of) -> None:
     rng = np.random.default_rng(0)
     words = ["play", "jazz", "rock", "stop", "lights", "off"]
     rows = [
@@ -74,9 +78,18 @@ def test_every_label_has_one_kind_and_no_right_turn_outside_its_window(log_of) -
         for i in range(70)
     ]
     log = log_of(rows)
-    labels = weak_labels(log, window_matrix(log, 3), 0.55)
+    labels = weak_labels(log, evidence(log, 3, 0.6))
     assert sum(labels.counts().values()) == len(labels.source) == int((log.following > 0).sum())
     outside = np.arange(1, 4) > log.following[labels.source][:, None]
-    assert not (labels.right & outside).any()
-    assert labels.right[labels.probability > 0].any(axis=1).all()
-    assert (labels.probability[log.defect[labels.source] < 0.2] == 0).all()
+    assert (labels.chance[outside] == 0).all()
+    assert (labels.chance[~outside] > 0).all()
+    rules = rule_chance(log, evidence(log, 3, 0.6))[labels.source]
+    assert (labels.chance >= rules).all()
+    assert (labels.chance[:, 1:] == rules[:, 1:]).all()  # what many users said next is told of the next turn alone
+
+
+def test_labels_can_be_taken_by_rows_or_by_mask(log_of) -> None:
+    labels = _labels(log_of, FAILED, {**FAILED, "utterance": "play the night"}, {"utterance": "milk", **FINE})
+    some = take(labels, np.array([False, True]))
+    assert some.source.tolist() == [1]
+    assert (some.chance == take(labels, np.array([1])).chance).all()
