@@ -15,7 +15,7 @@ from rewriter.rephrase.log import Bools, Floats
 #: Weight of precision against recall in the choice of the threshold: 1 is F1, 0.5 counts precision twice.
 BETA = 1.0
 _TINY = 1e-12
-#: Weights of the spans' scores that are tried; of equally good ones the smaller is taken.
+#: Weights of the spans' scores that are tried; of those as good as the best, within a standard error, the smallest is taken.
 SPAN_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -31,10 +31,16 @@ class Calibration:
     span_weight: float = 1.0
 
 
+def _losses(chances: Floats, labels: Floats, present: Bools) -> Floats:
+    """Loss of each row's turns that are there, (m,): predicted chances against those of the labels, each (m, w)."""
+    given = np.where(present, chances, 0.0)
+    loss = -(labels * np.log(given + _TINY) + (1.0 - labels) * np.log(1.0 - given + _TINY))
+    return np.asarray(np.where(present, loss, 0.0).sum(axis=1), np.float64)
+
+
 def cross_entropy(chances: Floats, labels: Floats, present: Bools) -> float:
     """Mean loss of the turns that are there: predicted chances against those of the labels, each (m, w)."""
-    given, wanted = chances[present], labels[present]
-    return float(-(wanted * np.log(given + _TINY) + (1.0 - wanted) * np.log(1.0 - given + _TINY)).mean())
+    return float(_losses(chances, labels, present).sum() / max(int(present.sum()), 1))
 
 
 def calibrate(odds: Floats, labels: Floats, fit_bias: bool = True) -> Calibration:
@@ -63,9 +69,10 @@ def calibrate(odds: Floats, labels: Floats, fit_bias: bool = True) -> Calibratio
 
 
 def calibrate_spans(odds_at: Callable[[float], Floats], labels: Floats) -> tuple[Calibration, dict[float, float]]:
-    """The calibration with the weight of the spans' scores that held-out labels like best, and the loss of each weight.
+    """The calibration with the weight of the spans' scores that held-out labels ask for, and the loss of each weight.
 
-    What the encoder says is thus believed only where it tells more than the evidence that it was taught by.
+    The smallest weight whose loss is within a standard error of the least (Breiman et al. 1984, Classification and
+    Regression Trees, section 3.4.3): what the encoder says is believed only where it tells more than what it was taught by.
 
     Parameters
     ----------
@@ -74,13 +81,19 @@ def calibrate_spans(odds_at: Callable[[float], Floats], labels: Floats) -> tuple
     labels
         As in `calibrate`.
     """
-    tried, losses = {}, {}
+    tried, losses, rows = {}, {}, {}
     for weight in SPAN_WEIGHTS:
         odds = odds_at(weight)
         tried[weight] = found = replace(calibrate(odds, labels), span_weight=weight)
-        chances = probabilities(odds, found.temperature, found.null_bias)
-        losses[weight] = cross_entropy(chances, labels, np.isfinite(odds)) if len(odds) else 0.0
-    return tried[min(SPAN_WEIGHTS, key=lambda weight: losses[weight])], losses
+        chances, present = probabilities(odds, found.temperature, found.null_bias), np.isfinite(odds)
+        rows[weight], losses[weight] = _losses(chances, labels, present), cross_entropy(chances, labels, present)
+    best = min(SPAN_WEIGHTS, key=lambda weight: losses[weight])
+
+    def is_as_good(weight: float) -> bool:
+        worse = rows[weight] - rows[best]
+        return bool(worse.sum() <= worse.std() * np.sqrt(len(worse)))
+
+    return tried[next(weight for weight in SPAN_WEIGHTS if is_as_good(weight))], losses
 
 
 def expected_f(

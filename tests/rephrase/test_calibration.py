@@ -49,6 +49,15 @@ def test_spans_that_tell_nothing_are_not_read() -> None:
     assert calibrate_spans(lambda _: odds, probabilities(odds))[0].span_weight == 0.0
 
 
+def test_spans_that_tell_hardly_more_than_chance_are_not_read() -> None:
+    rng = np.random.default_rng(5)
+    evidence, spans = 2.0 * rng.normal(size=(60, 3)), 0.7 * rng.normal(size=(60, 3))
+    truth = probabilities(evidence + 0.1 * spans)
+    found, losses = calibrate_spans(lambda share: evidence + share * spans, (rng.random(truth.shape) < truth) * 1.0)
+    assert found.span_weight == 0.0
+    assert min(losses, key=lambda share: losses[share]) > 0.0
+
+
 def test_the_threshold_has_the_best_f1_of_all_by_brute_force() -> None:
     rng = np.random.default_rng(2)
     predicted = rng.random(300).round(2)
