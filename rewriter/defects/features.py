@@ -20,6 +20,7 @@ from rewriter.defects.view import (
     understood,
     word_similarity,
 )
+from rewriter.odds import logit
 
 #: What the rules read -> group: hiding a group hides everything that restates its strong signals.
 RULE_GROUPS: dict[str, str] = {
@@ -77,8 +78,7 @@ _LEAST, _MOST = 0.02, 0.97
 
 def log_odds(p: Floats) -> Floats:
     """Log-odds of a probability, within those of 2% and 97%; NaN stays."""
-    x = np.clip(p, _LEAST, _MOST)
-    return np.asarray(np.log(x / (1.0 - x)))
+    return logit(p, _LEAST, _MOST)
 
 
 def _failed(view: pa.RecordBatch, name: str) -> Floats:

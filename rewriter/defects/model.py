@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewriter.defects.features import FEATURES, GROUPS, MEANT, RUNTIME_GROUPS
-from rewriter.defects.rules import CEILING, FLOOR, logit, sigmoid
+from rewriter.defects.rules import CEILING, FLOOR
 from rewriter.defects.view import Bools, Floats
 from rewriter.errors import RewriterError
+from rewriter.odds import logit, sigmoid
 
 FILE = "defects.json"
 VARIANTS = ("offline", "runtime")

@@ -8,6 +8,7 @@ import pyarrow as pa
 from rewriter.defects.features import RULE_GROUPS
 from rewriter.defects.signals import EXPLICIT, SIGNALS
 from rewriter.defects.view import Bools, Floats, equals, numbers_of
+from rewriter.odds import logit, sigmoid
 
 #: Chance that a turn failed of which the log says nothing.
 BASE = 0.12
@@ -17,17 +18,6 @@ CONFIDENCE_TRUST = 0.7
 ANSWERED = -0.5
 FLOOR, CEILING = 0.01, 0.99
 EVEN = 0.5
-
-
-def logit(p: Floats | float) -> Floats:
-    """Log-odds of a probability."""
-    x = np.asarray(p, dtype=np.float64)
-    return np.log(x / (1.0 - x))
-
-
-def sigmoid(x: Floats) -> Floats:
-    """Probability of log-odds."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x, dtype=np.float64))))
 
 
 def signal_weights() -> dict[str, float]:

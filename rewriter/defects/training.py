@@ -12,8 +12,8 @@ from rewriter.defects.agreement import agreement_weights, swapped_probability
 from rewriter.defects.comparison import Examples, compare
 from rewriter.defects.features import FEATURES, GROUPS, is_strong, log_odds
 from rewriter.defects.model import Calibration, DefectModel, standardise
-from rewriter.defects.rules import sigmoid
 from rewriter.defects.view import Floats
+from rewriter.odds import sigmoid
 
 #: Groups that may be the anchor, best first, with the feature that tells whether the log records them.
 ANCHORS = {"nlu": "nlu_doubt", "status": "failed_answer", "answer": "answer_misfit"}

@@ -10,15 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
+from rewriter.odds import sigmoid
 
 Floats = NDArray[np.float64]
-_LIMIT = 30.0  # logits beyond this are certain
-
-
-def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + exp(-x)) without overflow."""
-    clipped: Floats = 1.0 / (1.0 + np.exp(-np.clip(x, -_LIMIT, _LIMIT)))
-    return clipped
 
 
 @dataclass(frozen=True)

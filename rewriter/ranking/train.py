@@ -19,7 +19,8 @@ from rewriter.bert.onnx import example_batch, export_int8
 from rewriter.bert.pretrained import load_pretrained
 from rewriter.bert.runtime import tokenize_pairs
 from rewriter.bert.training import Progress, fit, freeze_words, shuffled_batches, tensors
-from rewriter.ranking.combiner import Combiner, Floats, fit_combiner, out_of_fold, sigmoid
+from rewriter.odds import sigmoid
+from rewriter.ranking.combiner import Combiner, Floats, fit_combiner, out_of_fold
 from rewriter.ranking.cross_encoder import MAX_LENGTH, CrossEncoder
 from rewriter.ranking.features import CROSS_ENCODER, NAMES
 from rewriter.ranking.ranker import CARD, worth_reading

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rewriter.odds import sigmoid
 from rewriter.rephrase.evidence import both
 from rewriter.rephrase.log import Floats, Ints
 
@@ -55,7 +56,7 @@ def probabilities(odds: Floats, temperature: float = 1.0, bias: float = 0.0) -> 
     >>> probabilities(np.array([[np.log(3.0), -np.inf]])).round(2).tolist()
     [[0.75, 0.0]]
     """
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip((odds - bias) / temperature, -700.0, 700.0)))) * np.isfinite(odds)
+    return sigmoid((odds - bias) / temperature) * np.isfinite(odds)
 
 
 def best_turn(chances: Floats, n_turns: Ints) -> tuple[Ints, Floats]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rewriter.odds import logit, sigmoid
 from rewriter.rephrase.closeness import closeness, value_heard, window_pairs
 from rewriter.rephrase.log import STATUSES, Bools, Floats, Ints, Log
 from rewriter.rephrase.meaning import Meaning
@@ -37,15 +38,9 @@ _MOST_SHIFT = 3.0
 _USUAL_GAP_S = 7.0
 
 
-def sigmoid(x: Floats) -> Floats:
-    """Probability of log-odds."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x, np.float64))))
-
-
-def logit(p: Floats) -> Floats:
+def log_odds(p: Floats) -> Floats:
     """Log-odds of a probability, which is kept within 0.001 of its ends."""
-    clipped = np.clip(np.asarray(p, np.float64), 1e-3, 1.0 - 1e-3)
-    return np.asarray(np.log(clipped / (1.0 - clipped)))
+    return logit(p, 1e-3, 1.0 - 1e-3)
 
 
 def _same(values: Sequence[str], a: Ints, b: Ints) -> Bools:
@@ -74,7 +69,7 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
     yield "same_answered", same & fine[source] & fine[later]
     yield "other_reading", understood & read[source] & read[later] & ~same
     yield "no_answer", silent[later] & ~silent.all()
-    yield "later_defect", logit(log.defect[later])
+    yield "later_defect", log_odds(log.defect[later])
     yield "later_lost", log.lost[later]
     yield "gap", np.log1p(np.maximum(log.at_s[later] - log.at_s[later - 1], 0.0) / _USUAL_GAP_S)
 
@@ -125,7 +120,7 @@ def usual(log: Log, views: Floats) -> float:
     for _ in range(100):
         said = weight @ sigmoid(odds + shift) + USUAL_PAIRS * USUAL_SHARE
         share = said / (weight.sum() + USUAL_PAIRS)
-        before, shift = shift, float(np.clip(logit(share) - logit(np.array(USUAL_SHARE)), -_MOST_SHIFT, _MOST_SHIFT))
+        before, shift = shift, float(np.clip(log_odds(share) - log_odds(np.array(USUAL_SHARE)), -_MOST_SHIFT, _MOST_SHIFT))
         if abs(shift - before) < 1e-3:
             break
     return shift

@@ -16,7 +16,7 @@ from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate
 from rewriter.rephrase.decode import best_turn, probabilities
 from rewriter.rephrase.detector import worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import logit, rule_chance
+from rewriter.rephrase.evidence import log_odds, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.rephrase.model import SpanModel, rephrase_odds, span_loss, span_scores
 from rewriter.rephrase.weak_labels import KINDS, WeakLabels, take
@@ -86,7 +86,7 @@ def train_model(
     freeze_words(model.encoder)
     chance = torch.from_numpy(labels.chance.astype(np.float32))
     seen = torch.from_numpy(views[labels.source].astype(np.float32))
-    failed = torch.from_numpy(logit(log.defect[labels.source]).astype(np.float32))
+    failed = torch.from_numpy(log_odds(log.defect[labels.source]).astype(np.float32))
     start, end = torch.from_numpy(encoded.start), torch.from_numpy(encoded.end)
 
     def loss_of(rows: Ints) -> torch.Tensor:

@@ -7,11 +7,10 @@ from rewriter.defects.rules import (
     EVEN,
     FLOOR,
     explicit_bounds,
-    logit,
     rule_probability,
-    sigmoid,
 )
 from rewriter.defects.signals import EXPLICIT, SIGNALS, find_signals
+from rewriter.odds import logit, sigmoid
 from rewriter.settings import Defects
 
 

@@ -9,7 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from rewriter.errors import RewriterError
-from rewriter.ranking.combiner import Combiner, fit_combiner, sigmoid
+from rewriter.odds import sigmoid
+from rewriter.ranking.combiner import Combiner, fit_combiner
 
 NAMES = ("a", "b", "constant")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rewriter.rephrase.evidence import USUAL_SHARE, VIEWS, WEIGHTS, evidence, logit, rule_chance, rule_weights, usual
+from rewriter.rephrase.evidence import USUAL_SHARE, VIEWS, WEIGHTS, evidence, log_odds, rule_chance, rule_weights, usual
 
 FAILED = {"utterance": "play the knights", "intent": "null", "response_status": "fallback", "defect": 0.9}
 FINE = {"defect": 0.05}
@@ -68,8 +68,8 @@ def test_how_often_a_log_says_things_again_is_recovered_without_labels(log_of, s
     said = rng.random(2000) < share
     view = rng.normal(np.where(said, 1.0, -1.0))  # whose log-odds are twice itself
     views = np.zeros((4000, 3, len(VIEWS)))
-    views[::2, 0, VIEWS.index("meaning")] = (2 * view + logit(np.array(USUAL_SHARE))) / WEIGHTS["meaning"]
-    assert usual(log, views) == pytest.approx(logit(said.mean()) - logit(np.array(USUAL_SHARE)), abs=0.3)
+    views[::2, 0, VIEWS.index("meaning")] = (2 * view + log_odds(np.array(USUAL_SHARE))) / WEIGHTS["meaning"]
+    assert usual(log, views) == pytest.approx(log_odds(said.mean()) - log_odds(np.array(USUAL_SHARE)), abs=0.3)
 
 
 def test_a_log_without_interpretations_has_the_usual_share(log_of) -> None:

@@ -15,7 +15,7 @@ from rewriter.rephrase.decision import read_decision
 from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
 from rewriter.rephrase.detector import SpanDetector, evidence_weights, worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import VIEWS, logit, rule_chance
+from rewriter.rephrase.evidence import VIEWS, log_odds, rule_chance
 from rewriter.rephrase.log import Log
 from rewriter.rephrase.model import SpanModel
 from rewriter.rephrase.train import Judged, choose_examples, held_out_days, judge, train_model
@@ -83,7 +83,7 @@ def test_the_int8_graph_agrees_with_the_torch_model(log_of, learnt: tuple[SpanMo
         start, end = model(*(torch.from_numpy(x) for x in (ids, mask, types)))
     scores = span_scores(start.double().numpy(), end.double().numpy(), encoded.start, encoded.end)
     weighed = views[labels.source] @ evidence_weights(folder)
-    expected = probabilities(rephrase_odds(scores, weighed, logit(log.defect[labels.source])))
+    expected = probabilities(rephrase_odds(scores, weighed, log_odds(log.defect[labels.source])))
     got = probabilities(detector.odds(log, labels.source, views[labels.source]))
     assert np.abs(got - expected).max() < 0.08
     assert np.abs(got - expected).mean() < 0.01
