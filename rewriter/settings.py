@@ -108,6 +108,9 @@ class Retrieval:
     """Candidates from the indexes."""
 
     k_global: int = _set(8, "candidates", "taken from the global index")
+    k_letters: int = _set(
+        6, "candidates", "taken from the global index by letters and sounds: what was misheard has lost its meaning", low=0
+    )
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
     k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper")
     k_cross_encoder: int = _set(3, "candidates", "read by the cross-encoder, best first: each costs about a millisecond")
