@@ -141,8 +141,14 @@ class Decide:
     min_number_sound: float = _set(0.5, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
     min_entity_sound: float = _set(0.5, "0..1", "a known entity may only become another that sounds so much like it")
     min_heard: float = _set(0.5, "share of characters", "a retrieved rewrite this much longer than the request is invention")
+    max_alike: float = _set(
+        1.0, "0..1", "a likeliest rewrite with a greater edit similarity is not served: NLU mostly reads both alike"
+    )
     min_probability: float = _set(
         0.5, "probability", "a retrieved rewrite must be likelier to win than not, however well its layer does on average"
+    )
+    without_features: tuple[str, ...] = _set(
+        (), "names in ranker.json", "the ranker does not weigh them: for ablations, and statistics that mislead in a log"
     )
     min_wins: int = _set(10, "wins", "a layer with fewer on held-out days stays off, whatever their ratio", low=0)
     protected_intents: tuple[str, ...] = _set(

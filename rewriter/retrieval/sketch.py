@@ -1,4 +1,4 @@
-"""How a request is spelt and sounds as a short vector: nothing is learnt, so a rare name is found as well as a common word."""
+"""How a request is spelt and sounds as a short vector. Nothing is learnt, so a rare name is found like a common word."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def sketch(texts: Sequence[str]) -> NDArray[np.float32]:
     (0.9, 0.0)
     """
     out = np.zeros((len(texts), DIM), np.float32)
-    for row, text in zip(out, texts, strict=True):
+    for i, text in enumerate(texts):
         h = np.concatenate([_hashes(text, _SPELT), _hashes(sounds_of(text), _HEARD)])
         signs = np.where(h >> np.uint64(63), 1.0, -1.0)
-        row += np.bincount((h % np.uint64(DIM)).astype(np.int64), weights=signs, minlength=DIM)
-        row /= max(float(np.linalg.norm(row)), 1e-9)
+        out[i] = np.bincount((h % np.uint64(DIM)).astype(np.int64), weights=signs, minlength=DIM)
+    out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
     return out
