@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +16,7 @@ from benchmarks.slurp.recordings import Recordings
 from rewriter.evaluation.win_loss import wilson
 from rewriter.retrieval.encoder import OnnxEncoder
 from rewriter.retrieval.sketch import sketch
+from rewriter.settings import Retrieval
 from rewriter.text import sounds_of
 
 Scores = NDArray[np.float32]
@@ -99,25 +99,31 @@ def reranked(first: Scores, queries: Sequence[str], corpus: Sequence[str], ranke
     return out
 
 
-def recall(scores: Scores, data: Recordings) -> dict[str, Any]:
-    """Share of queries whose meant text is among the best k, with its Wilson interval; a query's own text is no answer."""
+def _ranks(scores: Scores, data: Recordings) -> NDArray[np.int64]:
+    """How many texts come before the meant one, for each query; a query's own text is no answer."""
     place = {text: j for j, text in enumerate(data.corpus)}
     own = np.array([place.get(text, -1) for text in data.heard])
     meant = scores[np.arange(len(own)), [place[text] for text in data.said]]
     before = (scores > meant[:, None]).sum(axis=1)
     before -= (own >= 0) & (scores[np.arange(len(own)), own] > meant)
-    out: dict[str, Any] = {}
-    for k in DEPTHS:
-        n = int((before < k).sum())
-        low, high = wilson(n, len(own))
-        out[f"recall@{k}"] = {
-            "k": n,
-            "n": len(own),
-            "share": round(n / len(own), 4),
-            "low": round(low, 4),
-            "high": round(high, 4),
-        }
-    return out
+    return np.asarray(before, np.int64)
+
+
+def _share(found: NDArray[np.bool_]) -> dict[str, float]:
+    k, n = int(found.sum()), len(found)
+    low, high = wilson(k, n)
+    return {"k": k, "n": n, "share": round(k / n, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def recall(scores: Scores, data: Recordings) -> dict[str, dict[str, float]]:
+    """Share of queries whose meant text is among the best k, with its 95% Wilson interval."""
+    ranks = _ranks(scores, data)
+    return {f"recall@{k}": _share(ranks < k) for k in DEPTHS}
+
+
+def candidates(meaning: Scores, spelling: Scores, data: Recordings, retrieval: Retrieval) -> dict[str, float]:
+    """Share of queries whose meant text is among the candidates that the service takes from the global index."""
+    return _share((_ranks(meaning, data) < retrieval.k_global) | (_ranks(spelling, data) < retrieval.k_letters))
 
 
 def methods(data: Recordings, bundle: Path | None) -> dict[str, Scores]:
@@ -129,6 +135,6 @@ def methods(data: Recordings, bundle: Path | None) -> dict[str, Scores]:
     if bundle is not None:
         if (bundle / "ranker" / "model.onnx").exists():
             found["MiniLM, zero-shot, then cross-encoder"] = reranked(ours, q, c, bundle / "ranker")
-        ours = found["encoder of the bundle"] = encoded(OnnxEncoder(bundle / "encoder").encode, q, c)
+        found["encoder of the bundle"] = ours = encoded(OnnxEncoder(bundle / "encoder").encode, q, c)
     found["encoder and letters, fused"] = fused(ours, found["letters"])
     return found

@@ -21,7 +21,8 @@ from typing import Any
 from benchmarks.planted.log import ROOT
 from benchmarks.slurp.decisions import decide
 from benchmarks.slurp.recordings import data_folder, recordings
-from benchmarks.slurp.retrieval import DEPTHS, methods, recall
+from benchmarks.slurp.retrieval import DEPTHS, candidates, methods, recall
+from rewriter.settings import Retrieval
 
 RESULTS = ROOT / "benchmarks/results/slurp.json"
 SETTINGS = ("seen", "unseen")
@@ -69,9 +70,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not args.no_recall:
         texts = recordings(data, args.ids, args.queries)
         current = next((path / (path / "CURRENT").read_text().strip() for path in bundles.values()), None)
-        found = {name: recall(scores, texts) for name, scores in methods(texts, current).items()}
-        result[f"recall_{args.ids}"] = {"corpus": len(texts.corpus), "bundle": current is not None, "ways": found}
-        print(recall_table(found), flush=True)
+        scores = methods(texts, current)
+        found = {name: recall(matrix, texts) for name, matrix in scores.items()}
+        ours = scores["MiniLM, zero-shot" if current is None else "encoder of the bundle"]
+        among = candidates(ours, scores["letters"], texts, Retrieval())
+        card = {"corpus": len(texts.corpus), "bundle": current is not None, "ways": found, "candidates": among}
+        result[f"recall_{args.ids}"] = card
+        print(f"{recall_table(found)}\n{'among the candidates of the service':40}{_share(among)}", flush=True)
     args.json.parent.mkdir(parents=True, exist_ok=True)
     for setting, folder in bundles.items():
         result[setting] = decide(folder, data, folder / f"decisions-{setting}.jsonl")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks.slurp.recordings import Recordings, data_folder
-from benchmarks.slurp.retrieval import bm25, edit, fused, phonetic, recall
+from benchmarks.slurp.retrieval import bm25, candidates, edit, fused, phonetic, recall
 from benchmarks.slurp.run import decision_line
+from rewriter.settings import Retrieval
 
 
 def test_bm25_is_the_formula_counted_by_hand():
@@ -37,6 +38,9 @@ def test_recall_counts_those_before_the_meant_text_but_not_the_querys_own():
     found = recall(scores, data)
     assert [found[f"recall@{k}"]["k"] for k in (1, 5, 10)] == [1, 2, 2]
     assert found["recall@1"]["share"] == 0.5
+    few = Retrieval(k_global=1, k_letters=1)
+    assert candidates(scores, scores, data, few)["k"] == 1
+    assert candidates(scores, -scores, data, few)["k"] == 2  # the first by meaning, the second by letters
 
 
 def test_without_the_data_one_line_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
