@@ -120,9 +120,14 @@ class Retrieval:
     """Candidates from the indexes."""
 
     k_global: int = _set(8, "candidates", "taken from the global index")
+    k_letters: int = _set(
+        6, "candidates", "taken from the global index by letters and sounds: what was misheard has lost its meaning", low=0
+    )
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
     k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper")
-    k_cross_encoder: int = _set(3, "candidates", "read by the cross-encoder, best first: each costs about a millisecond")
+    k_cross_encoder: int = _set(
+        3, "candidates; 0 = none is trained", "read by the cross-encoder, best first: each costs about a millisecond", low=0
+    )
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
     train_steps: int = _set(64, "steps", "of the bi-encoder, at most [train] max_steps; recall rises little after these")
     train_corpus: int = _set(
@@ -150,8 +155,14 @@ class Decide:
     min_number_sound: float = _set(0.5, "0..1", "a number a rewrite adds must sound so much like a word it replaces")
     min_entity_sound: float = _set(0.5, "0..1", "a known entity may only become another that sounds so much like it")
     min_heard: float = _set(0.5, "share of characters", "a retrieved rewrite this much longer than the request is invention")
+    max_alike: float = _set(
+        1.0, "0..1", "a likeliest rewrite with a greater edit similarity is not served: NLU mostly reads both alike"
+    )
     min_probability: float = _set(
         0.5, "probability", "a retrieved rewrite must be likelier to win than not, however well its layer does on average"
+    )
+    without_features: tuple[str, ...] = _set(
+        (), "names in ranker.json", "the ranker does not weigh them: for ablations, and statistics that mislead in a log"
     )
     min_wins: int = _set(10, "wins", "a layer with fewer on held-out days stays off, whatever their ratio", low=0)
     protected_intents: tuple[str, ...] = _set(

@@ -115,7 +115,8 @@ class Engine:
         )
         online = {name: parts.gates[name] for name in ("personal", "global", "alternative")}
         missing = [name for name in ("encoder", "ranker") if getattr(parts, name) is None]
-        self.online = Online(retriever, parts.ranker, online, guards, f"no {' and no '.join(missing)} in the bundle")
+        absent = f"no {' and no '.join(missing)} in the bundle"
+        self.online = Online(retriever, parts.ranker, online, guards, absent, decide.max_alike)
         self.leave_alone = LeaveAlone(guards, decide)
         self.precomputed = Precomputed(pairs, parts.gates["precomputed"], guards, directory)
         self.layers: tuple[Layer, ...] = (Taught(), self.leave_alone, self.precomputed, self.online)

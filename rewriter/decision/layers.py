@@ -16,7 +16,7 @@ from rewriter.decision.pairs import PairTable
 from rewriter.decision.request import Request
 from rewriter.decision.retrieve import Directory, Retriever
 from rewriter.settings import Decide
-from rewriter.text import normalise
+from rewriter.text import normalise, similarity
 
 
 class Layer(Protocol):
@@ -137,9 +137,10 @@ class Online:
         gates: Mapping[str, Gate],
         guards: Guards,
         missing: str = "",
+        max_alike: float = 1.0,
     ) -> None:
         self._retriever, self._ranker, self._guards = retriever, ranker, guards
-        self._gates, self._missing = gates, missing
+        self._gates, self._missing, self._max_alike = gates, missing, max_alike
 
     def decide(self, request: Request, known: Known) -> Decision | None:
         """The best candidate above its layer's threshold, else None with the best refusal noted."""
@@ -176,7 +177,15 @@ class Online:
         retrieved = time.perf_counter()
         ranked = self._ranker.rank(request, known, allowed) if self._ranker and not is_late(known) else allowed
         known.timings_ms |= {"retrieve": 1e3 * (retrieved - began), "rank": 1e3 * (time.perf_counter() - retrieved)}
-        return (*(replace(c, refused=self._doubt(c)) for c in ranked), *refused)
+        needless = self._needless(request, ranked[0]) if ranked else ""
+        return (*(replace(c, refused=needless or self._doubt(c)) for c in ranked), *refused)
+
+    def _needless(self, request: Request, likeliest: Candidate) -> str:
+        """Why nothing is worth serving: if the likeliest is what was heard but for a letter, the others are not meant."""
+        alike = similarity(request.key, likeliest.utterance)
+        if alike <= self._max_alike:
+            return ""
+        return f"'{likeliest.utterance}' is {100 * alike:.0f}% what was heard: too little to win"
 
     def _layer(self, candidate: Candidate) -> str:
         """The layer that serves a candidate: the first of its layers that is on and whose threshold it passes."""

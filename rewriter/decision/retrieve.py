@@ -110,6 +110,8 @@ class Retriever:
         if self._index is not None:
             for hit in self._index.search(vectors[:1], self._settings.k_global, request.locale)[0]:
                 found[hit.entry.utterance].add("global", float(hit.score))
+            for hit in self._index.alike(request.key, vectors[0], self._settings.k_letters, request.locale):
+                found[hit.entry.utterance].add("global", float(hit.score))
         for (text, rank, gap), vector in zip(others, vectors[1:], strict=True):
             found[text].add("alternative", float(vectors[0] @ vector), rank, gap)
         found.pop(request.key, None)

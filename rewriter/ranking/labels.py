@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from rewriter.decision.candidate import Candidate
 from rewriter.evaluation.proxy import interpretation_key, proxy_outcome
 from rewriter.evaluation.win_loss import Outcome
+from rewriter.text import similarity
+
+#: Edit similarity from which two texts of one intent without slots are taken to say the same.
+_ALIKE = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,22 @@ def outcome_of(past: Past, candidate: Candidate) -> Outcome:
     return proxy_outcome(past.defective, past.own, past.later, reading)
 
 
+def _says_the_same(past: Past, candidate: Candidate) -> bool:
+    """Whether a candidate of the later rephrase's interpretation also says it: slots show that, or the words do."""
+    told_apart = past.later is not None and "=" in past.later
+    return told_apart or similarity(candidate.utterance, past.later_text) >= _ALIKE
+
+
 def label_of(past: Past, candidate: Candidate) -> int | None:
     """1 if the rewrite wins, 0 if it does not, None if the log does not say.
 
     Other than in win/loss, a candidate that is not what a failed request meant is a 0: the ranker must tell it from the
-    right one. Failures that nobody resolved, and rewrites that change nothing, teach nothing.
+    right one. Failures that nobody resolved, and rewrites that change nothing, teach nothing. Neither does an intent without
+    slots that two quite different texts share: "any news" and "what happened in Boston" are no way of saying each other.
     """
     outcome = outcome_of(past, candidate)
     if outcome is Outcome.WIN:
-        return 1
+        return 1 if _says_the_same(past, candidate) else None
     if outcome is Outcome.LOSS or (outcome is Outcome.UNDECIDED and past.is_resolved):
         return 0
     return None

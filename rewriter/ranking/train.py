@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from rewriter.bert.onnx import example_batch, export_int8
 from rewriter.bert.pretrained import load_pretrained
 from rewriter.bert.runtime import tokenize_pairs
 from rewriter.bert.training import Progress, fit, freeze_words, shuffled_batches, tensors
+from rewriter.errors import RewriterError
 from rewriter.odds import sigmoid
 from rewriter.ranking.combiner import Combiner, Floats, fit_combiner, out_of_fold
 from rewriter.ranking.cross_encoder import MAX_LENGTH, CrossEncoder
@@ -82,6 +83,20 @@ class Examples:
         """Whether there are enough of both labels to learn from."""
         n_wins = int(self.labels.sum())
         return min(n_wins, len(self.labels) - n_wins) >= MIN_WINS
+
+    def without(self, names: Sequence[str]) -> Examples:
+        """The same with these features always 0, so that a combiner gives them no weight.
+
+        Raises
+        ------
+        RewriterError
+            Naming those that are no features.
+        """
+        if unknown := sorted(set(names) - set(NAMES)):
+            raise RewriterError(f"[decide] without_features: no feature is named {', '.join(unknown)}")
+        features = self.features.copy()
+        features[:, [NAMES.index(name) for name in names]] = 0.0
+        return replace(self, features=features)
 
 
 def fold_of(user_id: str) -> int:
@@ -193,6 +208,7 @@ def train_ranker(
     if not examples.is_enough:
         card["reason"] = f"too few examples: {int(examples.labels.sum())} wins of {len(examples.labels)} candidates"
         return _write(card, out)
+    examples = examples.without(settings.decide.without_features)
     x, y, w, folds = examples.features, examples.labels, examples.weights, examples.users
     first = fit_combiner(x, y, w, folds, NAMES)
     card["first"] = first.as_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -42,6 +43,10 @@ class VectorIndex(Protocol):
         """Scores and row numbers, each (n, k), best first, of rows in the range; -1 where fewer were found."""
         ...
 
+    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """The vectors (n, dim) of n rows, as the index keeps them."""
+        ...
+
     def save(self, file: Path) -> None:
         """Write the index to one file; the same vectors give the same bytes."""
         ...
@@ -60,6 +65,11 @@ class _FaissIndex:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         scores, found = self._index.search(queries, k, params=params)
         return scores, found
+
+    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """See `VectorIndex.vectors`."""
+        kept: NDArray[np.float32] = self._index.reconstruct_batch(np.asarray(rows, np.int64))
+        return kept
 
     def save(self, file: Path) -> None:
         """Write the index to one file."""

@@ -13,8 +13,10 @@ from rewriter.bundle.controls import Controls, PairSet
 from rewriter.decision.candidate import Pair
 from rewriter.decision.engine import Engine, Parts
 from rewriter.decision.gates import LAYERS, Gate
+from rewriter.decision.known import Known
 from rewriter.decision.pairs import PairTable
 from rewriter.decision.request import Alternative, Request
+from rewriter.decision.retrieve import Directory, Retriever
 from rewriter.ranking.combiner import Combiner
 from rewriter.ranking.features import NAMES, features_of
 from rewriter.ranking.ranker import StagedRanker
@@ -97,6 +99,31 @@ def test_the_nearest_success_of_everybody_is_served_with_its_evidence():
     assert "said by 20 users, 50 successes" in decision.reason
     assert decision.probability == pytest.approx(decision.candidates[0].probability)
     assert decision.candidates[0].utterance == "play beat it"
+
+
+def test_what_was_heard_but_for_a_letter_is_left_alone_and_nothing_else_is_served_for_it():
+    careful = Settings(decide=replace(Settings().decide, max_alike=0.9))
+    assert engine(settings=careful).decide(SAID, Controls()).rewrite is None
+    decision = engine(settings=careful).decide(SAID, Controls())
+    assert "'play beat it' is 92% what was heard" in decision.reason
+    farther = replace(SAID, utterance="play bee tit")
+    assert engine(settings=careful).decide(farther, Controls()).rewrite == "play beat it"
+
+
+def test_a_request_is_found_by_its_letters_where_its_meaning_leads_elsewhere():
+    class Astray(Letters):
+        """Sees in what was misheard another meaning."""
+
+        def encode(self, texts):
+            return super().encode(["rain tomorrow" if t == SAID.key else t for t in texts])
+
+    index = GlobalIndex.build(table_of(ENTRIES), Letters().encode([e.utterance for e in ENTRIES]), 1000)
+    known = Known(Controls())
+    for k_letters, found in ((0, {"rain tomorrow"}), (1, {"rain tomorrow", "play beat it"})):
+        few = replace(Settings().retrieval, k_global=1, k_letters=k_letters)
+        candidates = Retriever(Astray(), index, Directory(index), few).candidates(SAID, known)
+        assert {c.utterance for c in candidates} == found
+        assert all(c.layers == ("global",) and c.entry for c in candidates)
 
 
 def test_a_user_gets_the_own_request_and_nobody_elses():

@@ -13,10 +13,15 @@ BEAT_IT, BAD = "music|play|song=beat it", "music|play|song=bad"
 RESOLVED = Past(True, False, None, BEAT_IT, "play beat it", "music")
 GIVEN_UP = Past(True, False, None, None, "", "music")
 WORKED = Past(False, True, BAD, None, "", "music")
+NEWS = Past(True, False, None, "news|query", "any news on the election", "news")
 
 
 def known(text: str, song: str) -> Candidate:
     return Candidate(text, ("global",), entry=Entry(text, "en-US", "music", "play", {"song": song}))
+
+
+def no_slots(text: str) -> Candidate:
+    return Candidate(text, ("global",), entry=Entry(text, "en-US", "news", "query", {}))
 
 
 UNCLEAR = Past(False, False, BAD, None, "", "music")
@@ -30,6 +35,8 @@ UNKNOWN = Candidate("play bat it", ("alternative",))
         (RESOLVED, Candidate("play beat it", ("alternative",)), Outcome.WIN, 1),
         (RESOLVED, known("play bad", "bad"), Outcome.UNDECIDED, 0),
         (RESOLVED, UNKNOWN, Outcome.UNDECIDED, 0),
+        (NEWS, no_slots("some news on the elections"), Outcome.WIN, 1),
+        (NEWS, no_slots("what happened in boston"), Outcome.WIN, None),
         (GIVEN_UP, known("play bad", "bad"), Outcome.UNDECIDED, None),
         (WORKED, known("put on bad", "bad"), Outcome.TIE, None),
         (WORKED, known("play beat it", "beat it"), Outcome.LOSS, 0),

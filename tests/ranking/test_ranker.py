@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,17 @@ def test_a_trained_ranker_is_read_back_and_prefers_what_it_was_taught(tmp_path: 
         SAID, KNOWN, (Candidate("a", ("global",), bi_encoder=0.0), Candidate("b", ("global",), bi_encoder=1.0))
     )
     assert [c.utterance for c in ranked] == ["b", "a"]
+
+
+def test_a_feature_that_is_left_out_has_no_weight_in_what_is_learnt(tmp_path: Path):
+    without = replace(Settings(), decide=replace(Settings().decide, without_features=("bi_encoder",)))
+    card = train_ranker(examples(30, 5), examples(60, 50), without, tmp_path, print)
+    weights = {row["name"]: row["weight"] for row in card["first"]["features"]}
+    assert weights["bi_encoder"] == pytest.approx(0.0, abs=1e-6)
+    assert card["metrics"]["first"]["auc"] < 0.75
+    unknown = replace(Settings(), decide=replace(Settings().decide, without_features=("luck",)))
+    with pytest.raises(RewriterError, match="no feature is named luck"):
+        train_ranker(examples(30, 5), examples(60, 50), unknown, tmp_path, print)
 
 
 def test_too_few_examples_give_a_card_that_says_so_and_no_ranker(tmp_path: Path):

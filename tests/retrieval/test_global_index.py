@@ -49,7 +49,17 @@ def test_no_entry_of_another_locale_is_ever_returned(index: GlobalIndex, vectors
         assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
 
 
+def test_the_most_alike_in_letters_come_first_with_the_score_of_their_vectors(index: GlobalIndex, vectors):
+    hits = index.alike("request 123", vectors[5], 5, "en-US")
+    assert hits[0].entry.utterance == "request 123"
+    assert all(hit.entry.locale == "en-US" and set(hit.entry.utterance) & set("123") for hit in hits)
+    rows = {e.utterance: i for i, e in enumerate(some_entries()) if e.locale == "en-US"}
+    exact = [float(vectors[rows[hit.entry.utterance]] @ vectors[5]) for hit in hits]
+    assert [hit.score for hit in hits] == pytest.approx(exact, abs=0.02)
+
+
 def test_an_unknown_locale_and_no_places_find_nothing(index: GlobalIndex, vectors):
+    assert index.alike("request 1", vectors[0], 5, "es-ES") == index.alike("request 1", vectors[0], 0, "en-US") == []
     assert index.search(vectors[:2], 5, "es-ES") == [[], []]
     assert index.search(vectors[:2], 0, "en-US") == [[], []]
 
@@ -81,7 +91,7 @@ def test_a_locale_whose_rows_are_scattered_is_refused(vectors):
         GlobalIndex.build(table_of(scattered), vectors[:3], 10)
 
 
-@pytest.mark.parametrize("file", ["entries.parquet", "index.faiss", "global.json"])
+@pytest.mark.parametrize("file", ["entries.parquet", "index.faiss", "letters.faiss", "global.json"])
 def test_a_missing_or_broken_file_is_one_error_that_names_the_folder(index: GlobalIndex, tmp_path: Path, file: str):
     index.save(tmp_path)
     (tmp_path / file).write_bytes(b"broken")
