@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.columns import normal_form
+from jobs.columns import normal_form, understood
 from jobs.turns import in_session
 from rewriter.defects.view import VIEW
 
@@ -28,10 +28,10 @@ def with_sessions(turns: DataFrame, max_gap_s: float) -> DataFrame:
 
 
 def reading() -> Column:
-    """One string per distinct interpretation, null without an intent."""
+    """One string per distinct interpretation, null where NLU understood nothing."""
     slots = F.to_json(F.array_sort(F.map_entries("slots")))
     return F.when(
-        F.col("intent").isNotNull(),
+        understood().isNotNull(),
         F.concat_ws("|", F.coalesce("domain", F.lit("")), "intent", F.coalesce(slots, F.lit(""))),
     )
 

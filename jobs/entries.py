@@ -7,7 +7,7 @@ import datetime as dt
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.columns import normal_form
+from jobs.columns import normal_form, understood
 from jobs.turns import is_served
 
 #: What NLU understood; ``slots`` is an array of entries sorted by key, since maps cannot be grouped or ordered.
@@ -35,7 +35,7 @@ def requests(turns: DataFrame, defects: DataFrame, max_defect: float) -> DataFra
             "locale",
             normal_form(served()).alias("utterance"),
             "domain",
-            "intent",
+            understood().alias("intent"),
             slots.alias("slots"),
             (~F.col("defective") & (F.col("defect") <= F.lit(max_defect).cast("float"))).alias("success"),
             "defective",

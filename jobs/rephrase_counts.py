@@ -21,7 +21,6 @@ from jobs.dialogue import reading
 from jobs.evidence import Evidence
 from jobs.turns import is_served
 from rewriter.defects.sorted_view import RULE_COLUMNS, sorted_defects
-from rewriter.defects.view import NOTHING_UNDERSTOOD
 from rewriter.markov.states import wordings
 from rewriter.markov.support import day_words
 from rewriter.markov.tally import FORM, MOVED, OUTCOME, PAIR, SAID, SERVED, TRANSITION, VOTE, tally, tally_schema
@@ -82,8 +81,7 @@ def user_turns(evidence: Evidence, counting: Counting) -> DataFrame:
     served = (
         F.when(is_served(), F.col("rewrite.served")) if counting.settings.mine.self_aware else F.lit(None).cast("string")
     )
-    nothing = F.lower("intent").isin(*NOTHING_UNDERSTOOD)
-    read_as = F.when(~nothing, reading()) if counting.pooled else F.lit(None).cast("string")
+    read_as = reading() if counting.pooled else F.lit(None).cast("string")
     columns: list[Column | str] = ["turn_id", "user_id", "session_id", "turn_index", "at", "day", "locale", "utterance"]
     columns += ["domain", "intent", served.alias("served"), read_as.alias("reading")]
     if evidence.defects is None:

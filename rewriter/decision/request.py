@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from rewriter.intents import understood
 from rewriter.text import normalise
 
 
@@ -69,4 +70,4 @@ class Request:
     @property
     def intent(self) -> str | None:
         """Intent of NLU's first look; None where it had none or understood nothing."""
-        return self.interpretation.intent if self.interpretation else None
+        return understood(self.interpretation.intent) if self.interpretation else None

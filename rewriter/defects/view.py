@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cpdist
 
+from rewriter.intents import NOTHING_UNDERSTOOD
 from rewriter.text import sounds_of
 
 Floats = NDArray[np.float64]
@@ -49,9 +50,6 @@ VIEW = pa.schema(
         ("next2_gap_s", pa.float64()),
     ]
 )
-
-#: Intents by which NLUs say that they understood nothing (lower case).
-NOTHING_UNDERSTOOD = ("null", "none", "unknown", "fallback", "nlu_fallback", "out_of_scope", "amazon.fallbackintent")
 
 
 def numbers_of(view: pa.RecordBatch, name: str, missing: float = np.nan) -> Floats:

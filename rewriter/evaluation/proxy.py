@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rewriter.errors import RewriterError
 from rewriter.evaluation.win_loss import Outcome
+from rewriter.intents import understood
 
 
 def interpretation_key(
@@ -18,10 +19,10 @@ def interpretation_key(
     >>> interpretation_key("music", "play", {"song": "Halo", "artist": "X"})
     'music|play|artist=x|song=halo'
     """
-    if intent is None:
+    if understood(intent) is None:
         return None
     pairs = slots.items() if isinstance(slots, Mapping) else (slots or ())
-    return "|".join([domain or "", intent, *sorted(f"{name}={value}".lower() for name, value in pairs)])
+    return "|".join([domain or "", intent or "", *sorted(f"{name}={value}".lower() for name, value in pairs)])
 
 
 def proxy_outcome(defective: bool, own: str | None, later: str | None, candidate: str | None) -> Outcome:

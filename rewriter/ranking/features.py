@@ -45,7 +45,7 @@ class View:
     def interpretation(self) -> tuple[str | None, str | None]:
         """Domain and intent of NLU's first look."""
         first = self.request.interpretation
-        return (first.domain, first.intent) if first else (None, None)
+        return (first.domain, self.request.intent) if first else (None, None)
 
     @property
     def history(self) -> tuple[int, int]:
@@ -122,7 +122,7 @@ def _words_more(v: View) -> float:
 
 def _nlu_confidence(v: View) -> float:
     first = v.request.interpretation
-    return (first.confidence or 0.0) if first else 0.0
+    return (first.confidence or 0.0) if first and v.request.intent else 0.0
 
 
 def _request_defect(v: View) -> float:
@@ -158,7 +158,7 @@ FEATURES: tuple[Feature, ...] = (
     _score("asr_confidence", "the recogniser's confidence", lambda v: v.request.asr_confidence or 0.0),
     _flag("nlu_asked", "NLU had a first look", lambda v: v.request.interpretation is not None),
     _flag("nlu_understood", "NLU's first look found an intent", lambda v: v.request.intent is not None),
-    _score("nlu_confidence", "NLU's confidence", _nlu_confidence),
+    _score("nlu_confidence", "NLU's confidence in its intent", _nlu_confidence),
     _flag("request_known", "others said this wording with success", lambda v: v.known.entry is not None),
     _score("request_defect", "defect rate of this wording, shrunk", _request_defect),
     Feature("request_turns", "log turns", "how often this wording was said", lambda v: math.log1p(sum(v.history))),

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from rewriter.intents import NOTHING_UNDERSTOOD, understood
 from rewriter.text import normalise
 
 Ints = NDArray[np.int64]
@@ -21,8 +22,6 @@ COLUMNS = (
     "nlu_confidence", "response", "response_status", "barge_in", "feedback",
 )  # fmt: skip
 STATUSES = ("ok", "no_result", "error", "fallback", "unsupported")
-#: Intents by which NLUs say that they understood nothing.
-NOTHING = ("null", "none", "unknown", "fallback", "nlu_fallback", "out_of_scope", "amazon.fallbackintent")
 #: Alternatives of the recogniser that are looked at, beside its first.
 N_ALTERNATIVES = 4
 
@@ -138,7 +137,7 @@ def rule_defect(table: pa.Table | pa.RecordBatch) -> Floats:
     signals: list[tuple[pa.Array, float]] = [
         (pc.is_in(lowered, value_set=pa.array(["error", "fallback", "unsupported"])), 0.7),
         (pc.equal(lowered, "no_result"), 0.3),
-        (pc.is_in(intents, value_set=pa.array(NOTHING)), 0.7),
+        (pc.is_in(intents, value_set=pa.array(NOTHING_UNDERSTOOD)), 0.7),
         (table["barge_in"], 0.15),
         (pc.equal(table["feedback"], "negative"), 0.9),
     ]
@@ -166,7 +165,7 @@ def read_log(turns: pa.Table, window_turns: int, max_gap_s: float) -> tuple[Log,
     text = _normal(utterance)
     slots = _slots(column["slots"])
     domain, intent = _texts(column["domain"]), _texts(column["intent"])
-    lost = np.array([value == "" or value.lower() in NOTHING for value in intent], dtype=bool)
+    lost = np.array([not understood(value) for value in intent], dtype=bool)
     reading = [
         "" if nothing else "|".join((d, i, *(f"{k}={s[k]}" for k in sorted(s))))
         for nothing, d, i, s in zip(lost, domain, intent, slots, strict=True)
