@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks.awareness.picture import rounds_picture
 from benchmarks.awareness.quality import Judged, Meanings, Truth, bootstrap, judged, means
 from benchmarks.awareness.worlds import BAD_PAIRS, FLIPPED, Round, Setup, live
+from benchmarks.real import ROOT
 from rewriter.simulation.world import World
 
-_ROOT = Path(__file__).parents[2]
 MINERS = ("without", "with")
 #: What average precision is taken of, in the order of `benchmarks.awareness.quality.means`.
 MEASURES = {
@@ -165,8 +165,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in asdict(Setup()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    parser.add_argument("--json", type=Path, default=_ROOT / "benchmarks/results/awareness.json")
-    parser.add_argument("--picture", type=Path, default=_ROOT / "docs/pictures/self_awareness.svg")
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks/results/awareness.json")
+    parser.add_argument("--picture", type=Path, default=ROOT / "docs/pictures/self_awareness.svg")
     values = vars(parser.parse_args(argv))
     json_path, picture = values.pop("json"), values.pop("picture")
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-DATA = Path(os.environ.get("REWRITER_DATA", "data"))
+from benchmarks.real import data_folder
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Judged:
 
 
 def _judged(name: str, unit: str) -> tuple[Path, pd.DataFrame]:
-    folder = DATA / name
+    folder = data_folder(f"{name}/turns.parquet") / name
     turns = pd.read_parquet(folder / "turns.parquet", columns=["turn_id", unit]).rename(columns={unit: "unit"})
     return folder / "turns.parquet", pd.read_parquet(folder / "gold.parquet").merge(turns, on="turn_id")
 

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.mining.counting import count_with_duckdb
 from benchmarks.mining.log import write_log
+from benchmarks.real import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks/results/mining.json"
 MINER = "import json, sys; from jobs.mine_rewrites import main; print('COUNTS', json.dumps(main(sys.argv[1:])))"
 #: JVM heap of the run. Spark keeps its sorts and joins in it; Python workers have their own memory.

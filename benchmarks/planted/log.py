@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.real import ROOT
 from rewriter.simulation.world import World
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Of a turn, what the scores need.
 SAID = ["turn_id", "user_id", "utterance", "domain", "intent"]
 

@@ -26,8 +26,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from benchmarks.planted.log import ROOT, Log, config_of
+from benchmarks.planted.log import Log, config_of
 from benchmarks.planted.score import Truth, score
+from benchmarks.real import ROOT
 from rewriter.config import read_settings
 from rewriter.settings import Settings
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks.planted.log import ROOT
 from rewriter.text import normalise
-
-#: Folder of the dialogue sets, unless the environment variable names another.
-DATA = ROOT.parent / "shared" / "data"
 
 
 @dataclass(frozen=True)
@@ -23,20 +18,6 @@ class Recordings:
     heard: list[str]
     said: list[str]
     corpus: list[str]
-
-
-def data_folder() -> Path:
-    """The folder with ``slurp_a`` in it.
-
-    Raises
-    ------
-    SystemExit
-        With one line that says where it was looked for.
-    """
-    folder = Path(os.environ.get("REWRITER_DATA", DATA))
-    if not (folder / "slurp_a" / "requests.parquet").is_file():
-        raise SystemExit(f"no slurp_a/requests.parquet in {folder}: set REWRITER_DATA to the folder of the dialogue sets")
-    return folder
 
 
 def _column(file: Path, name: str) -> list[str]:

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.planted.log import ROOT
+from benchmarks.real import ROOT, data_folder
 from benchmarks.slurp.decisions import decide
-from benchmarks.slurp.recordings import data_folder, recordings
+from benchmarks.slurp.recordings import recordings
 from benchmarks.slurp.retrieval import DEPTHS, candidates, methods, recall
 from rewriter.settings import Retrieval
 
@@ -64,7 +64,7 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     args = arguments_of(argv)
-    data = data_folder()
+    data = data_folder("slurp_a/requests.parquet")
     result: dict[str, Any] = json.loads(args.json.read_text("utf-8")) if args.json.exists() else {}
     bundles = {name: path for name in SETTINGS if (path := getattr(args, name)) is not None}
     if not args.no_recall:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "awareness" / "quality.py"
-SPEC = importlib.util.spec_from_file_location("awareness_quality", PATH)
-quality = sys.modules["awareness_quality"] = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(quality)
+from benchmarks.awareness import quality
 
 ONES = np.ones(4)
 

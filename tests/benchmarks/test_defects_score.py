@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "defects" / "score.py"
-SPEC = importlib.util.spec_from_file_location("defects_score", PATH)
-measure = sys.modules["defects_score"] = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(measure)
+from benchmarks.defects import score as measure
 
 
 def test_calibration_compares_equal_shares_of_the_probabilities_above_the_least():

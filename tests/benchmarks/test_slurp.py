@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.slurp.recordings import Recordings, data_folder
+from benchmarks.real import data_folder
+from benchmarks.slurp.recordings import Recordings
 from benchmarks.slurp.retrieval import bm25, candidates, edit, fused, phonetic, recall
 from benchmarks.slurp.run import decision_line
 from rewriter.settings import Retrieval
@@ -46,7 +47,7 @@ def test_recall_counts_those_before_the_meant_text_but_not_the_querys_own():
 def test_without_the_data_one_line_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("REWRITER_DATA", str(tmp_path))
     with pytest.raises(SystemExit, match=f"in {tmp_path}: set REWRITER_DATA"):
-        data_folder()
+        data_folder("slurp_a/requests.parquet")
 
 
 def test_a_setting_without_losses_has_no_upper_bound():
