@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 #: Share of each caller's calls to learn from, rounded down.
 LEARNT = 0.7
+_CALL = ["user_id", "session_id", "at"]
 
 
 def learnt_sessions(turns: pd.DataFrame, share: float = LEARNT) -> set[str]:
@@ -21,11 +25,13 @@ def learnt_sessions(turns: pd.DataFrame, share: float = LEARNT) -> set[str]:
 
 def write_split(turns: Path, gold: Path, folder: Path) -> dict[str, Path]:
     """The turns to learn from, those to score, and the gold of the latter, each a file of the folder."""
-    log, truth = pd.read_parquet(turns), pd.read_parquet(gold)
-    learnt = log["session_id"].isin(learnt_sessions(log))
-    scored = truth["turn_id"].isin(log.loc[~learnt, "turn_id"])
-    parts = {"learnt": log[learnt], "scored": log[~learnt], "gold": truth[scored]}
+    log, truth = pq.read_table(turns), pq.read_table(gold)
+    sessions = pa.array(sorted(learnt_sessions(log.select(_CALL).to_pandas())))
+    learnt = pc.is_in(log["session_id"], value_set=sessions)
+    scored = log.filter(pc.invert(learnt))
+    mine = pc.is_in(truth["turn_id"], value_set=scored["turn_id"].combine_chunks())
+    parts = {"learnt": log.filter(learnt), "scored": scored, "gold": truth.filter(mine)}
     paths = {name: folder / f"{name}.parquet" for name in parts}
     for name, part in parts.items():
-        part.to_parquet(paths[name], index=False)
+        pq.write_table(part, paths[name])
     return paths

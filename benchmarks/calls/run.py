@@ -35,7 +35,8 @@ _LAYERS = {"global alone": "personal = false", "personal alone": "global = false
 def learn(turns: Path, out: Path) -> Path:
     """Run every stage over the turns, or those that a run of before left undone; the folder of bundles."""
     run = [sys.executable, "-m", "jobs.cli", "run", "--turns", str(turns), "--out", str(out), "--config", str(CONFIG)]
-    subprocess.run(run, cwd=ROOT, check=True)
+    if subprocess.run(run, cwd=ROOT).returncode:
+        raise SystemExit(f"`rewriter run` over {turns} failed")
     return out / "bundles"
 
 
