@@ -33,8 +33,8 @@ STEP = 0.15
 USUAL_COSINE, COSINE_STEP = 0.8, 0.1
 #: Log-odds of a pair of which no view says anything, in the calls that the weights were set on.
 BASE = 0.35
-#: Share of the pairs after a failure that say the same by these rules, in those calls; and the number of pairs that it
-#: counts for in another log.
+#: Share of the pairs after a failure that mean the same, in those calls; and the number of pairs that it counts for in
+#: another log.
 USUAL_SHARE, USUAL_PAIRS = 0.191, 20.0
 _MOST_SHIFT = 3.0
 #: What stands for it in a log without interpretations, set on the train part of the airline sessions.
