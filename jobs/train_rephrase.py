@@ -102,7 +102,7 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
         write_sentences(settings, out)
     views = evidence(log, settings.rephrase.window_turns, settings.rephrase.weak_similarity, read_meaning(out))
     shift = round(usual(log, views), 6)
-    views[..., VIEWS.index("usual")] = np.where(np.arange(views.shape[1]) < log.following[:, None], shift, 0.0)
+    views[..., VIEWS.index("usual")] += np.where(np.arange(views.shape[1]) < log.following[:, None], shift, 0.0)
     labels = weak_labels(log, views)
     if not len(labels.source):
         raise RewriterError("no session of the log has two turns: there is nothing to learn rephrases from")

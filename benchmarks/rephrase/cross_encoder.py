@@ -95,9 +95,8 @@ class CrossEncoder:
         self.calibration = calibrate(odds, held.chance)
         chances = probabilities(odds, self.calibration.temperature, self.calibration.null_bias)
         turn, probability = best_turn(chances, log.following[held.source])
-        rows = np.arange(len(turn))
-        gain, harm = held.chance[rows, turn - 1], 1.0 - held.same[rows, turn - 1]
-        self.threshold = best_threshold(probability, gain, float(held.probability.sum()), harm)[0]
+        gain, harm = held.verdict(turn)
+        self.threshold = best_threshold(probability, gain, held.expected, harm)[0]
 
     def predict(self, log: Log, read: Bools, window_turns: int, otherwise: Floats) -> Predictions:
         """The best turn of every source; those not read keep the chance ``otherwise`` (n, w) of the rules, made small."""

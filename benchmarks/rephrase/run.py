@@ -7,7 +7,8 @@ there. The baselines' thresholds come from train's truth, which no model sees: a
 
 F1             at the method's own threshold; average precision beside it; intervals: users drawn again
 lead           mean over sets of the span model's F1 less that of each set's best similarity baseline, paired bootstrap
-cost           milliseconds of one core a session of the log, both int8 graphs over the same sources in this run
+cost           milliseconds of one core a session of the log, best of three: the int8 graphs over the same sources in this
+               run, and no graph where the held-out labels gave the spans no weight
 
 Prints a table; writes JSON.
 

@@ -6,7 +6,8 @@ spark     sessions a second through `jobs.detect_rephrases.detect` on local[core
 torch     the same work in plain torch: the same sources and inputs, float32, batches of 32 in the log's order
 encoder   sources a second of the int8 graph alone on inputs of those lengths, one thread, times cores
           The encoder reads here whatever weight the held-out labels gave it: this is the dearest case.
-memory    most resident megabytes of one worker after a tenth of the turns and after all of them
+memory    most resident megabytes of one worker after a tenth of the turns and after all of them, by the evidence alone;
+          then over a tenth of them with the encoder run
 
 Prints and writes JSON.
 
@@ -59,10 +60,10 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def reading(model: Path, folder: Path) -> Path:
-    """A copy of the model whose spans count in full, so that the encoder is run."""
-    copy = Path(shutil.copytree(model, folder / "model"))
-    replace(read_decision(copy), span_weight=1.0).write(copy)
+def weighed(model: Path, folder: Path, span_weight: float) -> Path:
+    """A copy of the model whose spans have that weight: the encoder is run for any but 0."""
+    copy = Path(shutil.copytree(model, folder / f"model-{span_weight:g}"))
+    replace(read_decision(copy), span_weight=span_weight).write(copy)
     return copy
 
 
@@ -143,17 +144,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks/results/rephrase_throughput.json")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(args, reading(args.model, Path(folder)), Path(folder))
+        result = measure(args, Path(folder))
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(json.dumps(result, indent=1))
 
 
-def measure(args: argparse.Namespace, model: Path, folder: Path) -> dict[str, object]:
-    """All rates and the memory of a model; ``folder`` takes the log."""
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """All rates and the memory of a model; ``folder`` takes its copies and the log."""
+    model, bare = (weighed(args.model, folder, weight) for weight in (1.0, 0.0))
     turns = turns_table(simulate(World(7), args.users, range(6)))
     sessions = len(set(turns["session_id"].to_pylist()))
-    memory = memory_mb(turns, model, args.turns)
+    memory = {"evidence_alone": memory_mb(turns, bare, args.turns), "encoder": memory_mb(turns, model, args.turns // 10)}
     torch.set_num_threads(args.cores)
     plain = through_torch(turns, model, args.encoder)
     alone, read = through_encoder(turns, model)

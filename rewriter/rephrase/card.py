@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rewriter.rephrase.association import LEAST_USERS
 from rewriter.rephrase.decision import RephraseDecision
-from rewriter.rephrase.evidence import STEP, WEIGHTS
+from rewriter.rephrase.evidence import BASE, REPEATED, STEP, WEIGHTS
 from rewriter.rephrase.weak_labels import ASSOCIATED, KINDS
 from rewriter.settings import Settings
 
@@ -30,7 +30,7 @@ _VIEWS = {
     "same_answered": "understood as the same, and both answered",
     "other_reading": "both understood, as something else",
     "no_answer": "the later turn got no answer, in a log of answers",
-    "usual": "of every pair, {usual:+.2f} in this log: how much more often it says things again, estimated without labels",
+    "usual": "of every pair, {base:+.2f} and, in this log, {usual:+.2f}: how much more often it says things again",
 }
 
 _TEXT = """# Rephrase model {version}
@@ -45,9 +45,10 @@ Days {first} to {last} ({n_days} days with turns). Trained on {n_examples:,} of 
 
 ## Rules
 
-A later turn says a request again with the chance that the request failed times the chance that it means the same, whose
-log-odds are added up (and {associated:+.1f} in the labels for what at least {users} users said next after the same request
-failed, far more than after other failures):
+A later turn says a request again if the request failed and the turn means the same. The log-odds that it means the same
+are added up (and {associated:+.1f} in the labels for what at least {users} users said next after the same request failed,
+far more than after other failures). A harmless repeat, of a request that did not fail, counts neither way. {repeated:.1f} of
+a failure's log-odds are taken off where the turn is alike: the chance of failure has counted that repetition already.
 
 | evidence | log-odds |
 |---|---|
@@ -94,7 +95,7 @@ def model_card(
     metrics: Mapping[str, float],
 ) -> str:
     """Markdown for people: days, rules with their counts, figures and limits."""
-    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity, "usual": decision.usual}
+    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity, "usual": decision.usual, "base": BASE}
     return _TEXT.format(
         version=decision.model_version,
         window=decision.window_turns,
@@ -106,6 +107,7 @@ def model_card(
         same="" if held else " With one day of log there is nothing to hold out: the figures flatter.",
         users=LEAST_USERS,
         associated=ASSOCIATED,
+        repeated=REPEATED,
         views=_table([(_VIEWS[name].format(**bounds), f"{weight:+.1f}") for name, weight in WEIGHTS.items()]),
         rules=_table([(f"`{name}`", _RULES[name], f"{counts[name]:,}") for name in KINDS]),
         metrics=_table([(name.replace("_", " "), f"{value:.4g}") for name, value in metrics.items()]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rewriter.odds import sigmoid
-from rewriter.rephrase.evidence import both
+from rewriter.rephrase.evidence import said_again
 from rewriter.rephrase.log import Floats, Ints
 
 
@@ -28,7 +28,7 @@ def span_scores(start_logits: Floats, end_logits: Floats, start: Ints, end: Ints
 
 
 def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats, span_weight: float = 1.0) -> Floats:
-    """Log-odds that each turn says its source again: the source failed, and the turn means the same, (n, w).
+    """Log-odds that each turn says its source again, harmless repeats left out, (n, w).
 
     Each turn is held against the null span alone (as SQuAD 2.0 decides whether there is an answer), because a request may
     be said again more than once. Minus infinity where there is no turn.
@@ -40,14 +40,14 @@ def rephrase_odds(scores: Floats, evidence: Floats, failed: Floats, span_weight:
     evidence
         What the views of each turn add to the log-odds that it means the same, (n, w).
     failed
-        Log-odds that the source failed, (n,).
+        From `rewriter.rephrase.evidence.failed_odds`, (n, w).
     span_weight
         How much of the spans' scores is believed beside the evidence: 0 leaves the evidence alone.
     """
     present = np.isfinite(scores[:, 1:])
     spans = np.where(present, scores[:, 1:], scores[:, :1]) - scores[:, :1]
     same = span_weight * spans + evidence
-    return np.where(present, both(same, failed[:, None]), -np.inf)
+    return np.where(present, said_again(same, failed), -np.inf)
 
 
 def probabilities(odds: Floats, temperature: float = 1.0, bias: float = 0.0) -> Floats:

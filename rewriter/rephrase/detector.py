@@ -15,7 +15,7 @@ from rewriter.errors import RewriterError
 from rewriter.rephrase.decision import read_decision
 from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
 from rewriter.rephrase.encode import Encoded, encode
-from rewriter.rephrase.evidence import VIEWS, evidence, log_odds, rule_chance
+from rewriter.rephrase.evidence import VIEWS, evidence, failed_odds, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.rephrase.meaning import read_meaning
 
@@ -97,7 +97,7 @@ class SpanDetector:
         ``views`` has a row a source. The encoder is run once, whatever weights follow.
         """
         scores = score_spans(self._model, encode(log, source, views, self.tokenizer, self.decision.max_length))
-        weighed, failed = views @ self._weights, log_odds(log.defect[source])
+        weighed, failed = views @ self._weights, failed_odds(log.defect[source], views)
         return lambda span_weight: rephrase_odds(scores, weighed, failed, span_weight)
 
     def odds(self, log: Log, source: Ints, views: Floats) -> Floats:
@@ -105,7 +105,8 @@ class SpanDetector:
         if self.decision.span_weight:
             return self.odds_at(log, source, views)(self.decision.span_weight)
         present = np.arange(1 + views.shape[1]) <= log.following[source][:, None]
-        return rephrase_odds(np.where(present, 0.0, -np.inf), views @ self._weights, log_odds(log.defect[source]))
+        failed = failed_odds(log.defect[source], views)
+        return rephrase_odds(np.where(present, 0.0, -np.inf), views @ self._weights, failed)
 
     def detect(self, log: Log) -> Detections:
         """The best later turn of every turn of the log, and its probability.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rewriter.defects.rules import signal_weights
 from rewriter.odds import logit, sigmoid
 from rewriter.rephrase.closeness import closeness, value_heard, window_pairs
 from rewriter.rephrase.log import STATUSES, Bools, Floats, Ints, Log
@@ -17,11 +18,11 @@ WEIGHTS: dict[str, float] = {
     "likeness": 1.0,  # closeness of wording and sound, in steps of 0.15 from the similarity at which it says nothing
     "meaning": 1.5,  # in a log without interpretations: cosine of the sentences' vectors, in steps of 0.1 from 0.8
     "asked_again": 1.0,  # the assistant said the same before both: it asked once more
-    "value_heard": 1.5,  # the source was not understood, and a slot value of the later turn was heard in it
+    "value_heard": 2.0,  # the source was not understood, and a slot value of the later turn was heard in it
     "turns_between": -0.4,  # for each
     "same_answered": -2.0,  # understood as the same, and both answered: wanted once more
     "other_reading": -1.0,  # both understood, as something else
-    "no_answer": -1.5,  # the later turn got no answer in a log of answers: a goodbye
+    "no_answer": -3.5,  # the later turn got no answer in a log of answers: a goodbye
     "usual": 1.0,  # the same for all pairs: how much more often this log says things again, see `usual`
 }
 #: What the model sees beside, and the rules do not read. Each view is of a window alone: the same whatever else is read.
@@ -30,10 +31,16 @@ VIEWS = (*WEIGHTS, "later_defect", "later_lost", "gap")
 STEP = 0.15
 #: Cosine of sentences that says nothing, and what moves the view by one.
 USUAL_COSINE, COSINE_STEP = 0.8, 0.1
-#: Share of the pairs after a failure that say the same by these rules, in the calls that the weights were set on; and the
-#: number of pairs that it counts for in another log.
-USUAL_SHARE, USUAL_PAIRS = 0.169, 20.0
+#: Log-odds of a pair of which no view says anything, in the calls that the weights were set on.
+BASE = 0.35
+#: Share of the pairs after a failure that mean the same, in those calls; and the number of pairs that it counts for in
+#: another log.
+USUAL_SHARE, USUAL_PAIRS = 0.191, 20.0
 _MOST_SHIFT = 3.0
+#: What stands for it in a log without interpretations, set on the train part of the airline sessions.
+USUAL_UNREAD = -2.5
+#: Log-odds of failure that a chance of failure owes to a later turn that is alike. The likeness is judged here: not twice.
+REPEATED = signal_weights()["quick_repeat"]
 #: Seconds of a usual gap between turns.
 _USUAL_GAP_S = 7.0
 
@@ -92,15 +99,16 @@ def evidence(
     out = np.zeros((len(log), window_turns, len(VIEWS)))
     for name, values in _views(log, weak_similarity, meaning):
         out[source, later - source - 1, VIEWS.index(name)] = values
-    out[source, later - source - 1, VIEWS.index("usual")] = usual
+    out[source, later - source - 1, VIEWS.index("usual")] = BASE + usual
     return out
 
 
 def usual(log: Log, views: Floats) -> float:
     """How much more often a failed request is said again in this log than in the calls the weights are from, in log-odds.
 
-    Expectation maximisation of that share alone, the views' odds otherwise as they are: no labels. At most 3 either way, and
-    0 in a log without interpretations: nothing there tells a changed value from other words, so whatever is alike counts.
+    Expectation maximisation of that share alone, the views' odds otherwise as they are: no labels. At most 3 either way. It
+    cannot be estimated in a log without interpretations, where nothing tells a changed value from other words, so that
+    whatever is alike would count: `USUAL_UNREAD` there.
 
     Parameters
     ----------
@@ -113,7 +121,7 @@ def usual(log: Log, views: Floats) -> float:
     Computation 14(1), section 2.2.
     """
     if not any(log.reading):
-        return 0.0
+        return USUAL_UNREAD
     source, later = window_pairs(log.following)
     odds, weight = views[source, later - source - 1] @ rule_weights(), log.defect[source]
     shift = 0.0
@@ -126,14 +134,33 @@ def usual(log: Log, views: Floats) -> float:
     return shift
 
 
-def both(first: Floats, second: Floats) -> Floats:
-    """Log-odds that two independent things hold, by the log-odds of each.
+def said_again(same: Floats, failed: Floats) -> Floats:
+    """Log-odds that a turn says a failed request again, harmless repeats left out, by those of its two conditions.
 
-    >>> both(np.array([0.0]), np.array([0.0])).round(4).tolist()  # a half of a half
-    [-1.0986]
+    A harmless repeat means the same as a request that did not fail. Of what is left, a rephrase has the chance
+    ``same * failed`` and anything else ``1 - same``, so how often people repeat what worked need not be known.
+
+    >>> said_again(np.array([0.0]), np.array([0.0])).round(4).tolist()  # a quarter against a half
+    [-0.6931]
     """
-    log_chance = -np.logaddexp(0.0, -first) - np.logaddexp(0.0, -second)
-    return np.asarray(log_chance - np.log(-np.expm1(np.minimum(log_chance, -1e-12))))
+    return np.asarray(same - np.logaddexp(0.0, -failed))
+
+
+def failed_odds(defect: Floats, views: Floats) -> Floats:
+    """Log-odds that each source failed, by all but its likeness to each later turn, (n, w).
+
+    A chance of failure takes a similar request soon after for a sign of failure. Beside the evidence, of which likeness is a
+    part, the same fact would count twice: most who ask alike and were understood wanted it once more, or with another value.
+
+    Parameters
+    ----------
+    defect
+        Probability that the source failed, (n,).
+    views
+        From `evidence`, (n, w, views).
+    """
+    alike = views[..., VIEWS.index("likeness")] >= 0
+    return np.asarray(log_odds(defect)[:, None] - REPEATED * alike)
 
 
 def rule_weights() -> Floats:
@@ -155,6 +182,14 @@ def says_the_same(log: Log, views: Floats, more: Floats | float = 0.0) -> Floats
     return np.where(present, sigmoid(views @ rule_weights() + more), 0.0)
 
 
-def rule_chance(log: Log, views: Floats) -> Floats:
-    """Chance by rules alone that each later turn says its source again, (n, w): it failed, times it means the same."""
-    return np.asarray(log.defect[:, None] * says_the_same(log, views))
+def rule_chance(log: Log, views: Floats, more: Floats | float = 0.0) -> Floats:
+    """Chance by rules alone that each later turn says its source again, (n, w), see `said_again`.
+
+    Parameters
+    ----------
+    views, more
+        As in `says_the_same`.
+    """
+    present = np.arange(views.shape[1]) < log.following[:, None]
+    odds = said_again(views @ rule_weights() + more, failed_odds(log.defect, views))
+    return np.where(present, sigmoid(odds), 0.0)

@@ -82,10 +82,8 @@ def rephrase_odds(scores: torch.Tensor, evidence: torch.Tensor, failed: torch.Te
     """Torch twin of `rewriter.rephrase.decode.rephrase_odds`: (n, w), minus infinity where there is no turn."""
     present = torch.isfinite(scores[:, 1:])
     turns = torch.where(present, scores[:, 1:], torch.zeros_like(scores[:, 1:]))
-    same = torch.nn.functional.logsigmoid(turns - scores[:, :1] + evidence.squeeze(-1).to(scores.dtype))
-    log_chance = same + torch.nn.functional.logsigmoid(failed).unsqueeze(-1)
-    odds = log_chance - torch.log(-torch.expm1(log_chance.clamp(max=-1e-6)))
-    return odds.masked_fill(~present, -torch.inf)
+    same = turns - scores[:, :1] + evidence.squeeze(-1).to(scores.dtype)
+    return (same + torch.nn.functional.logsigmoid(failed)).masked_fill(~present, -torch.inf)
 
 
 def span_loss(odds: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:

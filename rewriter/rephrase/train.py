@@ -16,7 +16,7 @@ from rewriter.rephrase.calibration import Calibration, best_threshold, calibrate
 from rewriter.rephrase.decode import best_turn, probabilities
 from rewriter.rephrase.detector import worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import log_odds, rule_chance
+from rewriter.rephrase.evidence import failed_odds, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 from rewriter.rephrase.model import SpanModel, rephrase_odds, span_loss, span_scores
 from rewriter.rephrase.weak_labels import KINDS, WeakLabels, take
@@ -86,7 +86,7 @@ def train_model(
     freeze_words(model.encoder)
     chance = torch.from_numpy(labels.chance.astype(np.float32))
     seen = torch.from_numpy(views[labels.source].astype(np.float32))
-    failed = torch.from_numpy(log_odds(log.defect[labels.source]).astype(np.float32))
+    failed = torch.from_numpy(failed_odds(log.defect[labels.source], views[labels.source]).astype(np.float32))
     start, end = torch.from_numpy(encoded.start), torch.from_numpy(encoded.end)
 
     def loss_of(rows: Ints) -> torch.Tensor:
@@ -115,11 +115,6 @@ class Judged:
     metrics: dict[str, float]
 
 
-def _named(turn: Ints, chances: Floats) -> Floats:
-    """Of each row the chance of the turn that was named, (m,)."""
-    return np.where(turn > 0, chances[np.arange(len(turn)), np.maximum(turn - 1, 0)], 0.0)
-
-
 def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) -> Judged:
     """Calibrate on held-out weak labels and choose the threshold of the best expected F1.
 
@@ -141,8 +136,8 @@ def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) ->
     found, losses = calibrate_spans(odds_at, asked.chance)
     chances = probabilities(odds_at(found.span_weight), found.temperature, found.null_bias)
     turn, probability = best_turn(chances, log.following[asked.source])
-    gain, harm = _named(turn, asked.chance), 1.0 - _named(turn, asked.same)
-    threshold, f1 = best_threshold(probability, gain, float(asked.probability.sum()), harm)
+    gain, harm = asked.verdict(turn)
+    threshold, f1 = best_threshold(probability, gain, asked.expected, harm)
     quiet = 0.0
     if len(skipped.source):
         others = probabilities(score(skipped.source)(found.span_weight), found.temperature, found.null_bias)
@@ -151,11 +146,11 @@ def judge(log: Log, views: Floats, held: WeakLabels, score: Score, seed: int) ->
     metrics = {
         "expected_f1": f1,
         "expected_precision": float(gain[chosen].sum() / max((gain + harm)[chosen].sum(), 1e-12)),
-        "expected_recall": float(gain[chosen].sum() / max(asked.probability.sum(), 1e-12)),
+        "expected_recall": float(gain[chosen].sum() / max(asked.expected, 1e-12)),
         "cross_entropy": losses[found.span_weight],
         "cross_entropy_without_spans": losses[0.0],
         "cross_entropy_with_spans_in_full": losses[1.0],
-        "calibration_error": _calibration_error(probability, gain),
+        "calibration_error": _calibration_error(probability, gain / np.maximum(gain + harm, 1e-12)),
         "held_out_sources": float(len(asked.source)),
         "share_read": float(read.mean()) if len(read) else 0.0,
     }

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rewriter.odds import sigmoid
 from rewriter.rephrase.association import associated
-from rewriter.rephrase.evidence import VIEWS, says_the_same
+from rewriter.rephrase.evidence import VIEWS, failed_odds, rule_chance, says_the_same
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 
 #: A turn less likely than this to have failed is fine.
@@ -39,22 +40,38 @@ class WeakLabels:
     source
         Row numbers in the log, (m,).
     chance
-        Chance that each of the next turns says the source again, (m, window_turns); 0 where there is no turn.
-    same
-        Chance that it means the same, whether or not the source failed, (m, window_turns).
+        Chance that each of the next turns says the source again, unless it is a harmless repeat, (m, window_turns); 0 where
+        there is no turn.
+    harmless
+        Chance that it is one: it means the same, and the source did not fail, (m, window_turns).
     kind
         Position in ``KINDS``, (m,).
     """
 
     source: Ints
     chance: Floats
-    same: Floats
+    harmless: Floats
     kind: Ints
 
     @property
     def probability(self) -> Floats:
         """Chance that the source has a rephrase in its window, taken as that of the likeliest turn, (m,)."""
         return np.asarray(self.chance.max(axis=1, initial=0.0))
+
+    def verdict(self, turn: Ints) -> tuple[Floats, Floats]:
+        """Chances that naming a turn of each source, counted from 1, is right, and that it is wrong, (m,) each.
+
+        They leave out that it is a harmless repeat, which is neither; both are 0 where no turn (0) is named.
+        """
+        rows = np.arange(len(turn))
+        chance, harmless = self.chance[rows, turn - 1], self.harmless[rows, turn - 1]
+        counted = np.where(turn > 0, 1.0 - harmless, 0.0)
+        return chance * counted, (1.0 - chance) * counted
+
+    @property
+    def expected(self) -> float:
+        """Expected number of sources with a rephrase, each by its likeliest turn."""
+        return float((self.chance * (1.0 - self.harmless)).max(axis=1, initial=0.0).sum())
 
     def counts(self) -> dict[str, int]:
         """How many labels each rule made."""
@@ -63,7 +80,7 @@ class WeakLabels:
 
 def take(labels: WeakLabels, rows: Ints | Bools) -> WeakLabels:
     """Some of the labels."""
-    return WeakLabels(labels.source[rows], labels.chance[rows], labels.same[rows], labels.kind[rows])
+    return WeakLabels(labels.source[rows], labels.chance[rows], labels.harmless[rows], labels.kind[rows])
 
 
 def _kinds(log: Log, source: Ints, views: Floats, chance: Floats) -> Ints:
@@ -83,9 +100,9 @@ def _kinds(log: Log, source: Ints, views: Floats, chance: Floats) -> Ints:
 def weak_labels(log: Log, views: Floats) -> WeakLabels:
     """Labels of every turn that has another in its window: the chances of `rewriter.rephrase.evidence`.
 
-    A later turn says the source again with the chance that the source failed, times the chance that the later turn means
-    the same: the log-odds of its views added up, and of what many users said next (`rewriter.rephrase.association`).
-    Whether the later turn succeeded is not asked, since many second attempts fail as well.
+    A later turn says the source again if the source failed and the later turn means the same: the log-odds of its views
+    added up, and of what many users said next (`rewriter.rephrase.association`). Whether the later turn succeeded is not
+    asked, since many second attempts fail as well.
 
     Parameters
     ----------
@@ -95,6 +112,6 @@ def weak_labels(log: Log, views: Floats) -> WeakLabels:
     source = np.flatnonzero(log.following > 0)
     more = np.zeros(views.shape[:2])
     more[:, 0] = ASSOCIATED * associated(log)
-    same = says_the_same(log, views, more)[source]
-    chance = log.defect[source, None] * same
-    return WeakLabels(source, chance, same, _kinds(log, source, views[source], chance))
+    chance = rule_chance(log, views, more)[source]
+    harmless = ((1.0 - sigmoid(failed_odds(log.defect, views))) * says_the_same(log, views, more))[source]
+    return WeakLabels(source, chance, harmless, _kinds(log, source, views[source], chance))

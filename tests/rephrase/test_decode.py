@@ -5,7 +5,7 @@ import torch
 
 from rewriter.rephrase import model as torch_model
 from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
-from rewriter.rephrase.evidence import both
+from rewriter.rephrase.evidence import said_again
 
 
 def _case(seed: int, n: int = 6, length: int = 20, w: int = 3) -> tuple[np.ndarray, ...]:
@@ -22,7 +22,7 @@ def test_each_turn_is_held_against_the_null_span_as_by_hand() -> None:
     for seed in range(20):
         start_logits, end_logits, start, end, n_turns = _case(seed)
         rng = np.random.default_rng(seed)
-        evidence, failed = rng.normal(size=(6, 3)), rng.normal(size=6)
+        evidence, failed = rng.normal(size=(2, 6, 3))
         odds = rephrase_odds(span_scores(start_logits, end_logits, start, end), evidence, failed)
         chances = probabilities(odds, 1.5, 0.25)
         turn, probability = best_turn(chances, n_turns)
@@ -31,8 +31,9 @@ def test_each_turn_is_held_against_the_null_span_as_by_hand() -> None:
             by_hand = []
             for k in range(n_turns[i]):
                 same = start_logits[i, start[i, k]] + end_logits[i, end[i, k]] - null + evidence[i, k]
-                chance = 1 / (1 + np.exp(-same)) / (1 + np.exp(-failed[i]))
-                by_hand.append(1 / (1 + np.exp(-(np.log(chance / (1 - chance)) - 0.25) / 1.5)))
+                says, fails = 1 / (1 + np.exp(-same)), 1 / (1 + np.exp(-failed[i, k]))
+                odds_by_hand = np.log(says * fails / (1 - says))  # rephrase against anything but a harmless repeat
+                by_hand.append(1 / (1 + np.exp(-(odds_by_hand - 0.25) / 1.5)))
             np.testing.assert_allclose(chances[i], [*by_hand, 0.0, 0.0, 0.0][:3], atol=1e-9)
             assert turn[i] == (int(np.argmax(by_hand)) + 1 if by_hand else 0)
             assert abs(probability[i] - max(by_hand, default=0.0)) < 1e-9
@@ -40,12 +41,12 @@ def test_each_turn_is_held_against_the_null_span_as_by_hand() -> None:
 
 def test_spans_of_no_weight_leave_the_evidence_alone_and_half_a_weight_counts_half() -> None:
     rng = np.random.default_rng(1)
-    scores, evidence, failed = rng.normal(size=(5, 4)) * 3, rng.normal(size=(5, 3)), rng.normal(size=5)
+    scores, (evidence, failed) = rng.normal(size=(5, 4)) * 3, rng.normal(size=(2, 5, 3))
     scores[:, 3] = -np.inf  # the third turn is not there
     alone, half = (rephrase_odds(scores, evidence, failed, weight) for weight in (0.0, 0.5))
     spans = scores[:, 1:3] - scores[:, :1]
-    np.testing.assert_allclose(alone[:, :2], both(evidence[:, :2], failed[:, None]))
-    np.testing.assert_allclose(half[:, :2], both(evidence[:, :2] + spans / 2, failed[:, None]))
+    np.testing.assert_allclose(alone[:, :2], said_again(evidence[:, :2], failed[:, :2]))
+    np.testing.assert_allclose(half[:, :2], said_again(evidence[:, :2] + spans / 2, failed[:, :2]))
     assert (alone[:, 2] == -np.inf).all()
 
 
@@ -67,7 +68,7 @@ def test_training_odds_equal_decoding_odds() -> None:
     start_logits, end_logits, start, end, _ = _case(4)
     rng = np.random.default_rng(0)
     scores = span_scores(start_logits, end_logits, start, end)
-    evidence, failed = rng.normal(size=(6, 3)), rng.normal(size=6)
+    evidence, failed = rng.normal(size=(2, 6, 3))
     got = torch_model.rephrase_odds(*(torch.from_numpy(x) for x in (scores, evidence[..., None], failed)))
     np.testing.assert_allclose(got.numpy(), rephrase_odds(scores, evidence, failed))
 

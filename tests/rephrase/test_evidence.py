@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from rewriter.rephrase.evidence import USUAL_SHARE, VIEWS, WEIGHTS, evidence, log_odds, rule_chance, rule_weights, usual
+from rewriter.odds import sigmoid
+from rewriter.rephrase.evidence import (
+    USUAL_SHARE,
+    USUAL_UNREAD,
+    VIEWS,
+    WEIGHTS,
+    evidence,
+    failed_odds,
+    log_odds,
+    rule_chance,
+    rule_weights,
+    usual,
+)
 
 FAILED = {"utterance": "play the knights", "intent": "null", "response_status": "fallback", "defect": 0.9}
 FINE = {"defect": 0.05}
@@ -52,13 +64,20 @@ def test_a_log_of_nothing_but_words_and_times_has_evidence_too(log_of) -> None:
     assert chance[2].tolist() == [0.0, 0.0, 0.0]
 
 
-def test_the_chance_is_that_it_failed_times_that_the_views_say_the_same(log_of) -> None:
-    log = log_of([FAILED, {"utterance": "play the nights", **FINE}])
+def test_the_chance_is_of_a_rephrase_among_all_that_is_no_harmless_repeat(log_of) -> None:
+    log = log_of([FAILED, {"utterance": "milk", "intent": "buy", **FINE}])
     views = evidence(log, 3, 0.6)
-    odds = sum(weight * views[0, 0, VIEWS.index(name)] for name, weight in WEIGHTS.items())
-    expected = 0.9 / (1 + np.exp(-odds))
+    same = 1 / (1 + np.exp(-sum(weight * views[0, 0, VIEWS.index(name)] for name, weight in WEIGHTS.items())))
+    expected = 0.9 * same / (0.9 * same + 1 - same)
     assert rule_chance(log, views)[0].tolist() == pytest.approx([expected, 0.0, 0.0])
     assert (rule_weights() != 0).sum() == len(WEIGHTS)
+
+
+def test_a_likeness_is_not_told_twice_by_the_chance_of_failure_that_owes_to_it(log_of) -> None:
+    log = log_of([{**FAILED, "utterance": "play jazz"}, {"utterance": "play jass", **FINE}, {"utterance": "milk", **FINE}])
+    alike, unlike = failed_odds(log.defect, evidence(log, 3, 0.6))[0, :2]
+    assert sigmoid(unlike) == pytest.approx(0.9)
+    assert unlike - alike == pytest.approx(np.log(0.6 / 0.4) - np.log(0.12 / 0.88))  # a quick repeat beside nothing at all
 
 
 @pytest.mark.parametrize("share", [0.05, USUAL_SHARE, 0.6])
@@ -72,10 +91,10 @@ def test_how_often_a_log_says_things_again_is_recovered_without_labels(log_of, s
     assert usual(log, views) == pytest.approx(log_odds(said.mean()) - log_odds(np.array(USUAL_SHARE)), abs=0.3)
 
 
-def test_a_log_without_interpretations_has_the_usual_share(log_of) -> None:
+def test_a_log_without_interpretations_is_not_estimated(log_of) -> None:
     alike = {"utterance": "play the nights", "intent": None, "domain": None, "nlu_confidence": None, "defect": 0.9}
     log = log_of([{**alike, "user_id": f"u{i // 2}"} for i in range(100)])
-    assert usual(log, evidence(log, 3, 0.6)) == 0.0
+    assert usual(log, evidence(log, 3, 0.6)) == USUAL_UNREAD
     read = log_of([{**alike, "intent": f"play{i}", "user_id": f"u{i // 2}"} for i in range(100)])
     assert usual(read, evidence(read, 3, 0.6)) > 1.0
 

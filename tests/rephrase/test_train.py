@@ -15,7 +15,7 @@ from rewriter.rephrase.decision import read_decision
 from rewriter.rephrase.decode import best_turn, probabilities, rephrase_odds, span_scores
 from rewriter.rephrase.detector import SpanDetector, evidence_weights, worth_reading
 from rewriter.rephrase.encode import encode
-from rewriter.rephrase.evidence import VIEWS, log_odds, rule_chance
+from rewriter.rephrase.evidence import VIEWS, failed_odds, rule_chance
 from rewriter.rephrase.log import Log
 from rewriter.rephrase.model import SpanModel
 from rewriter.rephrase.train import Judged, choose_examples, held_out_days, judge, train_model
@@ -48,16 +48,17 @@ def _planted(log_of, n_users: int, seed: int) -> tuple[Log, np.ndarray, WeakLabe
             rows.append({"utterance": f"play {word}", "response": "", "response_status": status, "user_id": f"u{u:04}"})
     log = log_of([{**row, "defect": 0.9} for row in rows])
     views = np.zeros((len(log), 3, len(VIEWS)))
+    views[..., VIEWS.index("likeness")] = -1.0
     source = np.arange(0, len(log), 4)
     right = np.eye(4)[answer][:, 1:]
-    labels = WeakLabels(source, right, right, np.zeros(len(source), np.int64))
+    labels = WeakLabels(source, right, 0 * right, np.zeros(len(source), np.int64))
     return log, views, labels
 
 
 @pytest.fixture(scope="module")
 def learnt(log_of, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[SpanModel, Path]:
     folder = tmp_path_factory.mktemp("model")
-    settings = _settings(tiny_bert, 300)
+    settings = _settings(tiny_bert, 450)
     log, views, labels = _planted(log_of, 400, 0)
     model, tokenizer = train_model(log, views, labels, settings)
     write_model(model, tokenizer, settings, folder)
@@ -83,7 +84,8 @@ def test_the_int8_graph_agrees_with_the_torch_model(log_of, learnt: tuple[SpanMo
         start, end = model(*(torch.from_numpy(x) for x in (ids, mask, types)))
     scores = span_scores(start.double().numpy(), end.double().numpy(), encoded.start, encoded.end)
     weighed = views[labels.source] @ evidence_weights(folder)
-    expected = probabilities(rephrase_odds(scores, weighed, log_odds(log.defect[labels.source])))
+    failed = failed_odds(log.defect[labels.source], views[labels.source])
+    expected = probabilities(rephrase_odds(scores, weighed, failed))
     got = probabilities(detector.odds(log, labels.source, views[labels.source]))
     assert np.abs(got - expected).max() < 0.08
     assert np.abs(got - expected).mean() < 0.01
@@ -145,8 +147,8 @@ def test_a_model_whose_spans_weigh_nothing_answers_by_its_evidence_alone(
     log = log_of([{"utterance": "play jazz", "intent": "null", "defect": 0.9}, {"utterance": "play rock", "defect": 0.1}])
     detector = SpanDetector(tmp_path)
     same = float(detector.views(log)[0, 0] @ evidence_weights(tmp_path))
-    chance = 0.9 / (1 + np.exp(-same))
-    by_hand = 1 / (1 + np.exp(-(np.log(chance / (1 - chance)) - decision.null_bias) / decision.temperature))
+    odds = same + np.log(0.9)  # unlike in wording: nothing of the failure is owed to a repetition
+    by_hand = 1 / (1 + np.exp(-(odds - decision.null_bias) / decision.temperature))
     assert detector.detect(log).probability.tolist() == pytest.approx([by_hand, 0.0], abs=1e-6)
 
 
@@ -178,7 +180,7 @@ def test_examples_hold_at_most_a_third_likely_rephrases_and_keep_hard_nulls() ->
     probability = np.where(rng.random(n) < 0.5, 0.8, 0.0)
     kind = np.where(probability > 0, 0, rng.choice([1, 2, 6], n))
     chance = np.stack([probability, 0 * probability], axis=1)
-    labels = WeakLabels(np.arange(n), chance, chance, kind)
+    labels = WeakLabels(np.arange(n), chance, 0 * chance, kind)
     read = (probability > 0) | (kind == 6)
     rows = choose_examples(labels, read, 300, seed=1)
     assert len(rows) == len(set(rows.tolist())) == 300

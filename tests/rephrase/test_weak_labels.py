@@ -23,7 +23,7 @@ FINE = {"defect": 0.05}
 def test_a_failed_request_said_again_is_a_rephrase(log_of) -> None:
     kind, chance = _first(_labels(log_of, FAILED, {"utterance": "play the nights", **FINE}))
     assert kind == "rephrase"
-    assert 0.5 < chance[0] < 0.9
+    assert 0.5 < chance[0] < 0.99
     assert chance[1:] == [0.0, 0.0]
 
 
@@ -93,3 +93,19 @@ def test_labels_can_be_taken_by_rows_or_by_mask(log_of) -> None:
     some = take(labels, np.array([False, True]))
     assert some.source.tolist() == [1]
     assert (some.chance == take(labels, np.array([1])).chance).all()
+
+
+def test_a_turn_is_right_wrong_or_a_harmless_repeat() -> None:
+    chance, harmless = np.array([[0.75, 0.2], [0.1, 0.0]]), np.array([[0.5, 0.0], [0.9, 0.0]])
+    labels = WeakLabels(np.array([3, 5]), chance, harmless, np.zeros(2, np.int64))
+    right, wrong = labels.verdict(np.array([1, 0]))
+    assert right.tolist() == pytest.approx([0.375, 0.0])
+    assert wrong.tolist() == pytest.approx([0.125, 0.0])
+    assert labels.expected == pytest.approx(0.375 + 0.01)
+
+
+def test_what_worked_and_is_said_again_is_harmless(log_of) -> None:
+    jazz = {"utterance": "play jazz", "slots": {"genre": "jazz"}}
+    worked, failed = (_labels(log_of, {**jazz, "defect": d}, {**jazz, **FINE}).harmless[0] for d in (0.05, 0.99))
+    assert worked[0] > 0.3 > failed[0]
+    assert worked[1:].tolist() == [0.0, 0.0]
