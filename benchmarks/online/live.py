@@ -4,62 +4,53 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from rewriter.bundle import layout
+from rewriter.decision.engine import Engine
+from rewriter.decision.gates import Gate
 from rewriter.simulation.exchange import NO_REWRITE, Answer, Request
-from rewriter.simulation.simulate import simulate
-from rewriter.simulation.turn import Turn
-from rewriter.simulation.world import World
 from serving.calls import RewriteCall, parse_call
-from serving.holder import Loaded, load_bundle
+from serving.holder import load_bundle
 
+#: The world's day 0, as in the demo.
 START = date(2026, 3, 2)
 
 
 @dataclass
 class EngineRewriter:
-    """The current bundle's answer to every request, to everybody and without a holdout.
+    """A bundle's answer to every request, to everybody and without a holdout.
 
     Attributes
     ----------
-    only
-        Heard texts that are asked about; empty: all of them. Requests that nothing depends on need not be decided.
+    texts
+        Heard texts that are asked about, the others are left alone; empty: all are asked about.
     latencies_ms
         Of every decision, the parsing of the call included.
     """
 
-    loaded: Loaded
-    only: frozenset[str] = frozenset()
+    engine: Engine
+    locale: str
+    texts: frozenset[str] = frozenset()
     latencies_ms: list[float] = field(default_factory=list)
 
     @classmethod
-    def of(cls, bundles: Path, only: frozenset[str] = frozenset()) -> EngineRewriter:
-        """The current bundle of a folder of bundles."""
-        return cls(load_bundle(layout.current(bundles)), only)
+    def of(cls, bundles: Path, texts: Collection[str] = (), off: Collection[str] = ()) -> EngineRewriter:
+        """The current bundle of a folder of bundles, with some layers switched off."""
+        loaded = load_bundle(layout.current(bundles))
+        parts = loaded.engine.parts
+        gates = {name: Gate(False, 1.0, "off") if name in off else gate for name, gate in parts.gates.items()}
+        return cls(Engine(replace(parts, gates=gates)), loaded.default_locale, frozenset(texts))
 
     def __call__(self, request: Request) -> Answer:
-        """The engine's decision, as the service would have given it."""
-        if self.only and request.utterance not in self.only:
+        """The decision, as the service would have made it."""
+        if self.texts and request.utterance not in self.texts:
             return NO_REWRITE
         body = json.dumps(request.body()).encode()
         began = time.perf_counter()
-        call = parse_call(RewriteCall, body)
-        decision = self.loaded.engine.decide(call.request(self.loaded.locale_of(call.locale)))
+        decision = self.engine.decide(parse_call(RewriteCall, body).request(self.locale))
         self.latencies_ms.append(1e3 * (time.perf_counter() - began))
-        return Answer(
-            served=decision.rewrite,
-            rewrite_id=decision.rewrite_id,
-            layer=decision.source,
-            arm="treatment",
-            propensity=1.0,
-            bundle_version=self.loaded.version,
-            reason=decision.reason,
-        )
-
-
-def live_days(world: World, users: int, days: range, rewriter: EngineRewriter) -> list[Turn]:
-    """The turns of these days with the rewriter before NLU."""
-    return simulate(world, users, days, START, rewriter)
+        return Answer(decision.rewrite, decision.rewrite_id, decision.source, "treatment", 1.0, reason=decision.reason)
