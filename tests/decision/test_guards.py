@@ -12,7 +12,7 @@ from rewriter.decision.request import Interpretation, Request
 from rewriter.retrieval.entries import Entry
 from rewriter.settings import Decide
 
-CITIES = {name: frozenset({"city"}) for name in ("boston", "austin", "denver", "dover")}
+CITIES = {name: frozenset({"city"}) for name in ("boston", "austin", "denver", "dover", "city")}
 GUARDS = Guards(Decide(), CITIES, {("en-US", "play beet it")})
 
 
@@ -58,6 +58,7 @@ def test_a_rewrite_that_changes_what_must_stay_is_refused(said, rewrite, why):
         ("set a timer for for minutes", "set a timer for four minutes", {}),
         ("turn of the lights", "turn off the lights", {}),
         ("weather in boston please", "weather in boston", {"city": "boston"}),
+        ("weather in the city of bastion", "weather in boston", {"city": "boston"}),
         ("weather in dover", "weather in denver", {"city": "denver"}),
         ("weather in bawston", "weather in boston", {"city": "boston"}),
     ],
