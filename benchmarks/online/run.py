@@ -1,6 +1,7 @@
 """What online rewriting is worth in simulated worlds whose truth is known, and what each of its parts adds.
 
 effect     failed requests of live days without rewriting, with everybody's layers, and with the personal one
+curve      precision of the retrieved rewrites against trigger rate, and its picture
 ablations  the same with one part left out, learnt again from the same log
 meanings   wordings with more than one meaning: does each user get his own, and do the many keep theirs
 
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks.online.curve import Onlooker, judged, picture, points
 from benchmarks.online.live import START, EngineRewriter
 from benchmarks.online.meanings import cases, counted, reached
 from benchmarks.online.variants import VARIANTS, learn
@@ -35,7 +37,13 @@ from rewriter.simulation.world import World
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results/online.json"
 CONFIG = ROOT / "examples/demo.toml"
-PARTS = ("effect", "ablations", "meanings")
+PICTURE = ROOT / "docs/pictures/precision.svg"
+PARTS = ("effect", "curve", "ablations", "meanings")
+#: Layers that are off, by the name of a curve.
+CURVES: dict[str, tuple[str, ...]] = {
+    "everybody's": ("precomputed", "personal"),
+    "with personal": ("precomputed",),
+}
 #: Layers that are off, by the name of what is left.
 EFFECTS: dict[str, tuple[str, ...]] = {
     "mined pairs": ("personal", "global", "alternative"),
@@ -91,6 +99,18 @@ def effect(world: World, args: argparse.Namespace, bundles: Path) -> dict[str, A
     return rows
 
 
+def curves(world: World, args: argparse.Namespace, bundles: Path) -> dict[str, Any]:
+    """The points of each curve over the live days, as they would be without rewriting."""
+    rows = {}
+    for name, off in CURVES.items():
+        onlooker = Onlooker(EngineRewriter.of(bundles, off=off, least=0.0))
+        turns = simulate(world, args.users, range(args.days, args.days + args.live_days), START, onlooker)
+        rows[name] = points(judged(world, turns, onlooker.decisions), len(turns))
+        for row in rows[name]:
+            _say(f"{name:16} from {row['least']:.2f}: {row['wins']:5} wins {row['losses']:4} losses")
+    return rows
+
+
 def ablations(world: World, args: argparse.Namespace, folder: Path, names: Collection[str]) -> dict[str, Any]:
     """The live days with each part left out."""
     rows = {}
@@ -142,11 +162,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments_of(argv)
     result: dict[str, Any] = json.loads(args.json.read_text("utf-8")) if args.json.exists() else {}
     result["setup"] = {key: getattr(args, key) for key in ("seed", "users", "days", "live_days", "meaning_days")}
-    if {"effect", "ablations"} & set(args.only):
+    if {"effect", "curve", "ablations"} & set(args.only):
         world = World(args.seed)
         folder = args.demo or learnt(world, args, args.out / "ordinary")
         if "effect" in args.only:
             result["effect"] = effect(world, args, folder / "warehouse/bundles")
+        if "curve" in args.only:
+            result["curve"] = curves(world, args, folder / "warehouse/bundles")
+            PICTURE.write_text(picture(result["curve"]), "utf-8")
         if "ablations" in args.only:
             result["ablations"] = result.get("ablations", {}) | ablations(world, args, folder, args.variants)
     if "meanings" in args.only:

@@ -7,8 +7,11 @@ from datetime import date
 
 import pytest
 
+from benchmarks.online.curve import points
 from benchmarks.online.meanings import Case, cases, counted, reached
 from benchmarks.online.variants import VARIANTS, stages_from, swapped
+from rewriter.evaluation.win_loss import Outcome
+from rewriter.ranking.thresholds import Judged
 from rewriter.simulation.exchange import Answer
 from rewriter.simulation.simulate import simulate
 from rewriter.simulation.world import World
@@ -58,6 +61,16 @@ def test_shares_are_of_all_cases_and_wrong_rewrites_counted_apart():
     row = counted(part)
     assert (row["cases"], row["rewritten"], row["rewritten_wrong"], row["right"], row["share"]) == (4, 2, 1, 2, 0.5)
     assert counted([])["share"] is None
+
+
+def test_the_curve_counts_all_that_is_at_least_as_likely():
+    outcomes = ((0.97, Outcome.WIN), (0.5, Outcome.WIN), (0.5, Outcome.TIE), (0.49, Outcome.LOSS))
+    rows = points([Judged(str(i), "global", "music", p, o) for i, (p, o) in enumerate(outcomes)], 10)
+    at = {row["least"]: (row["trigger_rate"], row["wins"], row["losses"], row["precision"]) for row in rows}
+    assert at[0.95] == (0.1, 1, 0, 1.0)
+    assert at[0.5] == (0.3, 2, 0, 1.0)
+    assert at[0.4] == (0.4, 2, 1, 0.66667)
+    assert points([], 10) == []
 
 
 def test_what_reads_a_changed_stage_runs_again_and_nothing_else():
