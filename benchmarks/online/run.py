@@ -38,6 +38,8 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results/online.json"
 CONFIG = ROOT / "examples/demo.toml"
 PICTURE = ROOT / "docs/pictures/precision.svg"
+#: What a finished demo, or another learnt world, has.
+CURRENT = Path("warehouse/bundles/CURRENT")
 PARTS = ("effect", "curve", "ablations", "meanings")
 #: Layers that are off, by the name of a curve.
 CURVES: dict[str, tuple[str, ...]] = {
@@ -57,7 +59,7 @@ _say = partial(CONSOLE.print, highlight=False)
 
 def learnt(world: World, args: argparse.Namespace, folder: Path) -> Path:
     """The folder with the log and the warehouse of a world, made if it is not there."""
-    if not (folder / "warehouse/bundles/CURRENT").exists():
+    if not (folder / CURRENT).exists():
         write_log(world, simulate(world, args.users, range(args.days), START), folder / "log")
         run_plan(folder / "log/turns", folder / "warehouse", CONFIG, None, CONSOLE)
     return folder
@@ -154,7 +156,10 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--live-days", type=int, default=4, help="days after them")
     parser.add_argument("--meaning-days", type=int, default=28, help="days after them on which planted wordings are counted")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the figures go")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.demo is not None and not (args.demo / CURRENT).exists():
+        parser.error(f"--demo {args.demo} is no finished demo: it has no {CURRENT}")
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
