@@ -54,7 +54,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "with personal": (),
 }
 CONSOLE = Console()
-_say = partial(CONSOLE.print, highlight=False)
+_say = partial(CONSOLE.print, highlight=False, soft_wrap=True)
 
 
 def learnt(world: World, args: argparse.Namespace, folder: Path) -> Path:
