@@ -28,7 +28,7 @@ from benchmarks.online.curve import Onlooker, judged, picture, points
 from benchmarks.online.live import START, EngineRewriter
 from benchmarks.online.meanings import cases, counted, reached
 from benchmarks.online.variants import VARIANTS, learn
-from examples.demo import percentiles, win_loss
+from examples.demo import layer_outcome, percentiles, win_loss
 from jobs.run import run_plan
 from jobs.simulate import write_log
 from rewriter.simulation.simulate import simulate
@@ -80,6 +80,7 @@ def lived(world: World, args: argparse.Namespace, rewriter: EngineRewriter) -> d
         "defect_before": round(before, 5),
         "defect_after": round(after, 5),
         "cut": round(1.0 - after / before, 4),
+        "layers": {name: layer_outcome(turns, name) for name in sorted({str(t.answer.layer) for t in turns if t.answer.served})},
         "latency_ms": percentiles(rewriter.latencies_ms),
     }
 
