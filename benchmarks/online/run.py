@@ -69,6 +69,7 @@ def lived(world: World, args: argparse.Namespace, rewriter: EngineRewriter) -> d
     """The live days with a rewriter: failed requests before and after, wins and losses, latency."""
     turns = simulate(world, args.users, range(args.days, args.days + args.live_days), START, rewriter)
     whole = win_loss(turns)
+    layers = sorted({str(turn.answer.layer) for turn in turns if turn.answer.served is not None})
     before, after = (float(np.mean(failed)) for failed in zip(*((not t.ok_as_is, not t.ok) for t in turns), strict=True))
     return {
         "requests": len(turns),
@@ -80,7 +81,7 @@ def lived(world: World, args: argparse.Namespace, rewriter: EngineRewriter) -> d
         "defect_before": round(before, 5),
         "defect_after": round(after, 5),
         "cut": round(1.0 - after / before, 4),
-        "layers": {name: layer_outcome(turns, name) for name in sorted({str(t.answer.layer) for t in turns if t.answer.served})},
+        "layers": {name: layer_outcome(turns, name) for name in layers},
         "latency_ms": percentiles(rewriter.latencies_ms),
     }
 
