@@ -168,7 +168,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     args = arguments_of(argv)
     result: dict[str, Any] = json.loads(args.json.read_text("utf-8")) if args.json.exists() else {}
-    result["setup"] = {key: getattr(args, key) for key in ("seed", "users", "days", "live_days", "meaning_days")}
+    setup = {key: getattr(args, key) for key in ("seed", "users", "days", "live_days", "meaning_days")}
+    result["setup"] = result.get("setup", {}) | dict.fromkeys(args.only, setup)
     if {"effect", "curve", "ablations"} & set(args.only):
         world = World(args.seed)
         folder = args.demo or learnt(world, args, args.out / "ordinary")
