@@ -117,12 +117,13 @@ def measured(turns: list[Turn], rewriter: ApiRewriter) -> dict[str, Any]:
         "defect_before": float(np.mean([not t.ok_as_is for t in treated])),
         "defect_after": float(np.mean([not t.ok for t in treated])),
         "defect_control_arm": float(np.mean([not t.ok for t in control])) if control else None,
-        "layers": {name: _layer(treated, name) for name in layers},
+        "layers": {name: layer_outcome(treated, name) for name in layers},
         "latency": {"all": percentiles(every)} | {k: percentiles(v) for k, v in sorted(rewriter.latencies.items())},
     }
 
 
-def _layer(turns: Sequence[Turn], name: str) -> dict[str, Any]:
+def layer_outcome(turns: Sequence[Turn], name: str) -> dict[str, Any]:
+    """What one layer served, and what came of it."""
     own = win_loss([t for t in turns if t.answer.layer == name])
     return {"rewritten": own.rewritten, "wins": own.wins, "losses": own.losses, "ties": own.ties}
 

@@ -43,27 +43,37 @@ class Log:
 
 def _links(rephrases: DataFrame, min_probability: float) -> DataFrame:
     found = F.col("rephrase_turn_id").isNotNull() & (F.col("probability") >= min_probability)
-    return rephrases.where(found).select("turn_id", F.col("rephrase_turn_id").alias("target"))
+    return rephrases.where(found).select("turn_id", F.col("rephrase_turn_id").alias("target"), "probability")
 
 
 def resolutions(links: DataFrame, defects: DataFrame) -> DataFrame:
-    """(turn_id, resolved_by): each defective turn's first successful rephrase, at most `MAX_HOPS` rephrases later."""
+    """(turn_id, resolved_by, p_later): each defective turn's first successful rephrase, at most `MAX_HOPS` rephrases later.
+
+    ``p_later`` is the product of the probabilities of the rephrases on the way.
+    """
     failed = defects.select(F.col("turn_id").alias("target"), F.col("defective").alias("target_failed"))
     step = links.join(failed, "target")
     reach = step.join(defects.where("defective").select("turn_id"), "turn_id")
     onward = step.select(
-        F.col("turn_id").alias("target"), F.col("target").alias("next"), F.col("target_failed").alias("next_failed")
+        F.col("turn_id").alias("target"),
+        F.col("target").alias("next"),
+        F.col("target_failed").alias("next_failed"),
+        F.col("probability").alias("next_probability"),
     )
-    resolved = reach.where(~F.col("target_failed")).select("turn_id", F.col("target").alias("resolved_by"))
+    found = ("turn_id", F.col("target").alias("resolved_by"), F.col("probability").alias("p_later"))
+    resolved = reach.where(~F.col("target_failed")).select(*found)
     for _ in range(MAX_HOPS - 1):
         reach = (
             reach.where("target_failed")
             .join(onward, "target")
-            .select("turn_id", F.col("next").alias("target"), F.col("next_failed").alias("target_failed"))
+            .select(
+                "turn_id",
+                F.col("next").alias("target"),
+                F.col("next_failed").alias("target_failed"),
+                (F.col("probability") * F.col("next_probability")).alias("probability"),
+            )
         )
-        resolved = resolved.unionByName(
-            reach.where(~F.col("target_failed")).select("turn_id", F.col("target").alias("resolved_by"))
-        )
+        resolved = resolved.unionByName(reach.where(~F.col("target_failed")).select(*found))
     return resolved
 
 
@@ -150,4 +160,5 @@ def past_of(row: Mapping[str, Any]) -> Past:
         later=interpretation_key(later["domain"], later["intent"], later["slots"]) if later else None,
         later_text=later["text"] if later else "",
         domain=(later["domain"] if later else row["domain"]) or "unknown",
+        p_later=row["p_later"] if later else 1.0,
     )

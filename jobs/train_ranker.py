@@ -22,7 +22,7 @@ from jobs.storage import whole_folder
 from rewriter.config import as_dict, read_settings, settings_of
 from rewriter.decision.engine import Engine, load_parts
 from rewriter.ranking.features import FEATURES, features_of
-from rewriter.ranking.labels import label_of
+from rewriter.ranking.labels import label_of, weight_of
 from rewriter.ranking.train import Examples, fold_of, train_ranker
 from rewriter.settings import Settings
 
@@ -96,7 +96,8 @@ def _rows_of(engine: Engine, row: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     candidates, _ = engine.online.allowed(request, known)
     labelled = [(c, x, label_of(past, c)) for c, x in zip(candidates, features_of(request, known, candidates), strict=True)]
-    same = {"turn_id": row["turn_id"], "user_id": row["user_id"], "request": request.key, "weight": row["weight"]}
+    weight = row["weight"] * weight_of(past)
+    same = {"turn_id": row["turn_id"], "user_id": row["user_id"], "request": request.key, "weight": weight}
     return [
         same | {"candidate": c.utterance, "label": label, "features": x.astype("<f8").tobytes()}
         for c, x, label in labelled

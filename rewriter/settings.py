@@ -124,7 +124,7 @@ class Retrieval:
         6, "candidates", "taken from the global index by letters and sounds: what was misheard has lost its meaning", low=0
     )
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
-    k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper")
+    k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper", low=0)
     k_cross_encoder: int = _set(
         3, "candidates; 0 = none is trained", "read by the cross-encoder, best first: each costs about a millisecond", low=0
     )

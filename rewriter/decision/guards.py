@@ -154,7 +154,8 @@ class Guards:
     def _entities_of(self, source: str, candidate: Candidate) -> str:
         mentions = entity_mentions(source, self._entities) if candidate.slots else {}
         for slot, raw in sorted(candidate.slots.items()):
-            said, value = mentions.get(slot, set()), normalise(raw)
+            # A song called "song" is rarely what "play the song ..." asks for.
+            said, value = mentions.get(slot, set()) - {slot}, normalise(raw)
             if said and value not in said and all(sound_similarity(s, value) < self._decide.min_entity_sound for s in said):
                 return f"the {slot} '{min(said)}' would become '{value}'"
         return ""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known
 from rewriter.decision.request import PreviousTurn, Request
+from rewriter.ranking.meanings import Standing, kept, standings
 from rewriter.text import negations, normalise, numbers, similarity, sound_similarity, token_similarity
 
 _DAY_S = 86400.0
@@ -27,7 +28,7 @@ class View:
     request: Request
     known: Known
     candidate: Candidate
-    best_other: float
+    standing: Standing
     previous: PreviousTurn | None
     previous_key: str
 
@@ -113,7 +114,7 @@ def _flag(name: str, doc: str, of: Callable[[View], object]) -> Feature:
 
 
 def _lead(v: View) -> float:
-    return (v.candidate.bi_encoder or 0.0) - v.best_other
+    return (v.candidate.bi_encoder or 0.0) - v.standing.rival
 
 
 def _words_more(v: View) -> float:
@@ -148,9 +149,10 @@ def _failed_before(v: View) -> float:
 #: Features of both stages of the ranker, in the order of its coefficients.
 FEATURES: tuple[Feature, ...] = (
     Feature("bi_encoder", "inner product", "bi-encoder score", lambda v: v.candidate.bi_encoder or 0.0),
-    Feature("bi_encoder_lead", "inner product", "its lead over the best other", _lead),
+    Feature("bi_encoder_lead", "inner product", "its lead over the best of another meaning", _lead),
     _score("characters", "edit similarity of the texts", lambda v: similarity(v.source, v.target)),
     _score("words", "similarity of the sets of words", lambda v: token_similarity(v.source, v.target)),
+    _score("kept", "share of the request's words that it has too", lambda v: kept(v.source, v.target)),
     _score("sound", "similarity of the Metaphone keys", lambda v: sound_similarity(v.source, v.target)),
     Feature("words_more", "words", "words of the candidate more than of the request", _words_more),
     Feature("n_words", "log words", "length of the request", lambda v: math.log1p(len(v.source.split()))),
@@ -171,6 +173,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("own_count", "log turns", "this user's successes with the candidate", lambda v: _own_count(v.candidate.own)),
     _score("own_share", "share of this user's successes", _own_share),
     Feature("own_days", "log days", "since this user's last success with the candidate", _own_days),
+    _score("own_like", "likeness of the user's own requests of its meaning", lambda v: v.standing.own),
+    _score("own_rival", "likeness of the user's own requests of other meanings", lambda v: v.standing.own_rival),
     Feature(
         "domain", "-1, 0, 1", "domain differs, unknown, same", lambda v: _agree(v.interpretation[0], v.candidate.domain)
     ),
@@ -195,11 +199,8 @@ def features_of(request: Request, known: Known, candidates: Sequence[Candidate])
     """Features of the candidates of one request, (n, len(FEATURES)); those of one may depend on the others."""
     previous = request.previous_turns[-1] if request.previous_turns else None
     previous_key = normalise(previous.utterance) if previous else ""
-    best = sorted((c.bi_encoder or 0.0 for c in candidates), reverse=True)
     out = np.zeros((len(candidates), len(FEATURES)))
-    for i, candidate in enumerate(candidates):
-        top = (candidate.bi_encoder or 0.0) >= best[0]
-        other = (best[1] if len(best) > 1 else 0.0) if top else best[0]
-        view = View(request, known, candidate, other, previous, previous_key)
+    for i, (candidate, standing) in enumerate(zip(candidates, standings(request.key, candidates), strict=True)):
+        view = View(request, known, candidate, standing, previous, previous_key)
         out[i] = [feature.of(view) for feature in FEATURES]
     return out

@@ -27,6 +27,8 @@ class Past:
         Interpretation and normalised text of its later successful rephrase; None and empty without one.
     domain
         Of the rephrase where there is one, else its own; the segment it is counted in.
+    p_later
+        How sure the later rephrase is one, 0..1: the product of the probabilities on the way to it.
     """
 
     defective: bool
@@ -35,6 +37,7 @@ class Past:
     later: str | None
     later_text: str
     domain: str
+    p_later: float = 1.0
 
     @property
     def is_resolved(self) -> bool:
@@ -83,3 +86,8 @@ def label_of(past: Past, candidate: Candidate) -> int | None:
     if outcome is Outcome.LOSS or (outcome is Outcome.UNDECIDED and past.is_resolved):
         return 0
     return None
+
+
+def weight_of(past: Past) -> float:
+    """How much the labels of a request's candidates count: a doubtful rephrase says little of what was meant."""
+    return past.p_later if past.is_resolved else 1.0

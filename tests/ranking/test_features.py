@@ -60,6 +60,7 @@ def values(request=REQUEST, known=KNOWN, candidates=(BEAT_IT, OTHER), which=0) -
         ("bi_encoder_lead", 0.3),
         ("characters", 11 / 12),
         ("sound", 1.0),
+        ("kept", 2 / 3),
         ("words_more", 0.0),
         ("n_words", math.log(4)),
         ("asr_known", 1.0),
@@ -79,6 +80,8 @@ def values(request=REQUEST, known=KNOWN, candidates=(BEAT_IT, OTHER), which=0) -
         ("own_count", math.log(4)),
         ("own_share", 0.25),
         ("own_days", math.log(2)),
+        ("own_like", 0.8 * 2 / 3),
+        ("own_rival", 0.0),
         ("domain", 1.0),
         ("intent", -1.0),
         ("in_nbest", 1.0),
@@ -96,7 +99,7 @@ def test_a_feature_has_its_worked_value(name, value):
 
 def test_what_is_not_known_is_zero():
     bare = values(Request("play beet it"), Known(NoControls()), (Candidate("play beat it", ("global",)),))
-    text = {"characters", "words", "sound", "words_more", "n_words"}
+    text = {"characters", "words", "kept", "sound", "words_more", "n_words"}
     assert {name for name, value in bare.items() if value != 0.0} <= text
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from rewriter.decision.candidate import Candidate
 from rewriter.evaluation.win_loss import Outcome
-from rewriter.ranking.labels import Past, label_of, outcome_of
+from rewriter.ranking.labels import Past, label_of, outcome_of, weight_of
 from rewriter.retrieval.entries import Entry
 
 BEAT_IT, BAD = "music|play|song=beat it", "music|play|song=bad"
@@ -53,3 +53,8 @@ def test_outcome_and_label(past, candidate, outcome, label):
 def test_the_users_own_reading_counts_where_the_global_index_knows_none():
     own = Entry("put on beat it", "en-US", "music", "play", {"song": "beat it"})
     assert outcome_of(RESOLVED, Candidate("put on beat it", ("personal",), own=own)) is Outcome.WIN
+
+
+def test_labels_count_as_far_as_the_rephrase_behind_them_is_sure():
+    doubtful = Past(True, False, None, BEAT_IT, "play beat it", "music", p_later=0.25)
+    assert (weight_of(doubtful), weight_of(RESOLVED), weight_of(WORKED)) == (0.25, 1.0, 1.0)
