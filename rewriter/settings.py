@@ -126,10 +126,16 @@ class Retrieval:
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
     k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper")
     k_cross_encoder: int = _set(
-        3, "candidates; 0 = none is trained", "read by the cross-encoder, best first: its cost is the service's greatest", low=0
+        3,
+        "candidates; 0 = none is trained",
+        "read by the cross-encoder, best first: its cost is the service's greatest",
+        low=0,
     )
     layers_cross_encoder: int = _set(
-        2, "layers; 0 = all", "the first of the encoder's that the cross-encoder keeps: time grows with them, see docs", low=0
+        2,
+        "layers; 0 = all",
+        "the first of the encoder's that the cross-encoder keeps: time grows with them, see docs",
+        low=0,
     )
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
     train_steps: int = _set(64, "steps", "of the bi-encoder, at most [train] max_steps; recall rises little after these")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from benchmarks.serving.texts import Said
 from rewriter.bert.pretrained import load_pretrained
 from rewriter.retrieval.encoder import CARD, MODEL, TOKENIZER, OnnxEncoder
 from rewriter.retrieval.model import BiEncoder, save_onnx
 
-_CHUNK = 5000
+_CHUNK, _SEED = 1000, 7
 
 
 def write_encoder(out: Path) -> Path:
@@ -29,14 +29,16 @@ def write_encoder(out: Path) -> Path:
     return out
 
 
-def encoded(texts: list[Said], encoder: OnnxEncoder, file: Path) -> NDArray[np.float32]:
-    """Vectors (n, dim) of the texts, mapped from the file; what an earlier call encoded is kept."""
-    done = file.with_suffix(".done")
-    n_done = int(done.read_text()) if done.exists() else 0
-    vectors = open_memmap(file, "r+" if n_done else "w+", np.float32, None if n_done else (len(texts), encoder.dim))
-    for start in range(n_done, len(texts), _CHUNK):
-        vectors[start : start + _CHUNK] = encoder.encode([said.utterance for said in texts[start : start + _CHUNK]])
-        vectors.flush()
-        done.write_text(str(min(start + _CHUNK, len(texts))))
-        print(f"\r{start:,} of {len(texts):,} texts encoded", end="", flush=True)
+def encoded(texts: Sequence[str], encoder: OnnxEncoder, file: Path, n: int) -> NDArray[np.float32]:
+    """Vectors (n texts, dim) mapped from the file, of which ``n`` are the encoder's; zeros for the others.
+
+    The texts are taken in random order, so that those encoded are a sample; what an earlier call encoded is kept.
+    """
+    vectors = open_memmap(file, "r+" if file.exists() else "w+", np.float32, (len(texts), encoder.dim))
+    missing = np.random.default_rng(_SEED).permutation(len(texts))[:n]
+    missing = missing[~vectors[missing].any(axis=1)]
+    for start in range(0, len(missing), _CHUNK):
+        rows = missing[start : start + _CHUNK]
+        vectors[rows] = encoder.encode([texts[row] for row in rows])
+        print(f"\r{start:,} of {len(missing):,} texts encoded", end="", flush=True)
     return vectors

@@ -128,7 +128,7 @@ def first_layers(encoder: Any, n_layers: int) -> Any:
         If it keeps its layers elsewhere than BERT, RoBERTa and DistilBERT do.
     """
     stack = getattr(encoder, "encoder", None) or getattr(encoder, "transformer", None)
-    if not hasattr(stack, "layer"):
+    if stack is None or not hasattr(stack, "layer"):
         raise RewriterError(f"encoder: the layers of a {type(encoder).__name__} cannot be counted, ask for all (0)")
     stack.layer = stack.layer[:n_layers]
     return encoder

@@ -157,8 +157,7 @@ class Engine:
                 _LOGGER.warning("personal history cannot be read: %s", error)
                 known.notes.append("personal history cannot be read")
                 return known
-            own = (e for e in known.personal.entries if e.locale == request.locale and e.utterance == request.key)
-            known.own = next(own, None)
+            known.own = known.personal.find(request.locale, request.key)
         return known
 
     def decide(self, request: Request, controls: Controls | None = None, deadline: float | None = None) -> Decision:

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewriter.decision.candidate import RETRIEVED, Candidate
@@ -45,39 +44,21 @@ Found = defaultdict[str, _Evidence]
 
 
 class Directory:
-    """Rows of the global index by wording: a sorted array of hashes, 16 bytes an entry, checked against the text."""
+    """Everybody's statistics by wording, whether or not there is an index."""
 
     def __init__(self, index: GlobalIndex | None) -> None:
         self._index = index
-        self._hashes, self._rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        if index is not None and len(index):
-            locales, texts = (index.entries.column(name).to_pylist() for name in ("locale", "utterance"))
-            hashes = np.fromiter(map(hash, zip(locales, texts, strict=True)), np.int64, len(texts))
-            self._rows = np.argsort(hashes, kind="stable")
-            self._hashes = hashes[self._rows]
 
     def of(self, locale: str, utterance: str) -> Entry | None:
         """Everybody's statistics of a normalised wording; None if it is not in the index."""
-        wanted = hash((locale, utterance))
-        first = int(np.searchsorted(self._hashes, wanted))
-        while self._index is not None and first < len(self._hashes) and self._hashes[first] == wanted:
-            entry = self._index.entry(int(self._rows[first]))
-            if (entry.locale, entry.utterance) == (locale, utterance):
-                return entry
-            first += 1
-        return None
+        return self._index.find(locale, utterance) if self._index is not None else None
 
     def entities(self) -> dict[str, frozenset[str]]:
         """Every slot value of the index: normalised value -> names of its slots."""
         values: dict[str, set[str]] = {}
-        slots = (
-            self._index.entries.column("slots").combine_chunks() if self._index is not None and len(self._index) else None
-        )
-        if slots is not None and len(slots.keys):
-            distinct = pa.table({"slot": slots.keys, "value": slots.items}).group_by(["slot", "value"]).aggregate([])
-            for slot, value in zip(*(distinct.column(name).to_pylist() for name in ("slot", "value")), strict=True):
-                if text := normalise(value or ""):
-                    values.setdefault(text, set()).add(slot)
+        for slot, texts in (self._index.entities if self._index is not None else {}).items():
+            for text in texts:
+                values.setdefault(text, set()).add(slot)
         return {value: frozenset(names) for value, names in values.items()}
 
 
@@ -115,13 +96,13 @@ class Retriever:
         for (text, rank, gap), vector in zip(others, vectors[1:], strict=True):
             found[text].add("alternative", float(vectors[0] @ vector), rank, gap)
         found.pop(request.key, None)
-        own = {e.utterance: e for e in known.personal.entries if e.locale == request.locale} if known.personal else {}
+        own = known.personal
         candidates = [
             Candidate(
                 utterance=text,
                 layers=tuple(name for name in RETRIEVED if name in evidence.layers),
                 entry=self._directory.of(request.locale, text),
-                own=own.get(text),
+                own=own.find(request.locale, text) if own else None,
                 bi_encoder=evidence.bi_encoder,
                 rank=evidence.rank,
                 gap=evidence.gap,
@@ -131,7 +112,7 @@ class Retriever:
         return tuple(sorted(candidates, key=lambda c: (-(c.bi_encoder or 0.0), c.utterance)))
 
     def _personal(self, request: Request, known: Known, query: NDArray[np.float32], found: Found) -> None:
-        if known.personal is None or not len(known.personal.entries):
+        if not known.personal:
             return
         from rewriter.retrieval.personal_index import nearest
 

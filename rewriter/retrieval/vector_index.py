@@ -1,4 +1,4 @@
-"""FAISS indexes over normalised vectors: exact while small, HNSW over 8-bit codes when large."""
+"""FAISS indexes over normalised vectors: exact while small, lists of 8-bit codes when large."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from rewriter.errors import RewriterError
 
 faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 
-LINKS = 32  # neighbours a node keeps: the usual choice for a few hundred dimensions
-EF_BUILD = 80
-EF_SEARCH = 96  # recall@10 of 0.98 and more on request embeddings, see tests and benchmarks
-GRAPH_SHARE = 0.1  # a smaller part of the graph is scanned instead: few of the visited nodes would be in it
+#: Lists of an index of n vectors are n / LIST_SIZE; those nearest to a query are scanned until they should hold SCANNED
+#: rows of the range asked for.
+LIST_SIZE = 256
+SCANNED = 16384
+_TRAINING = 48  # vectors a list that place its centre
+_ROUNDS = 8  # of k-means; more move no list that a query would miss
 
 
 class Rows(NamedTuple):
@@ -96,48 +98,48 @@ class FlatIndex(_FaissIndex):
         return self._result(queries, k, faiss.SearchParameters(sel=within))
 
 
-class HnswIndex(_FaissIndex):
-    """Approximate search: a navigable graph (HNSW) over vectors of 8 bits a dimension.
+class ListsIndex(_FaissIndex):
+    """Approximate search: vectors of 8 bits a dimension in lists by their nearest centre (IVF), the best lists scanned.
 
     References
     ----------
-    Malkov and Yashunin 2018, *Efficient and robust approximate nearest neighbor search using HNSW graphs*, section 4.
+    Jegou, Douze and Schmid 2011, *Product quantization for nearest neighbor search*, section 4: the inverted file, here
+    over scalar codes of each vector's difference from its centre.
     """
 
-    kind = "hnsw"
+    kind = "lists"
 
     @classmethod
-    def build(cls, vectors: NDArray[np.float32]) -> HnswIndex:
-        """A graph of the vectors (n, dim), built by one thread, since the order of insertion shapes the graph."""
+    def build(cls, vectors: NDArray[np.float32]) -> ListsIndex:
+        """An index of the vectors (n, dim), built by one thread, since sums change with their number."""
+        dim, n_lists = vectors.shape[1], max(1, len(vectors) // LIST_SIZE)
+        index = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.spherical = True
+        index.cp.niter, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = _ROUNDS, _TRAINING, 1
         threads = faiss.omp_get_max_threads()
         faiss.omp_set_num_threads(1)
         try:
-            index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_INNER_PRODUCT)
-            index.hnsw.efConstruction = EF_BUILD
             index.train(vectors)
             index.add(vectors)
         finally:
             faiss.omp_set_num_threads(threads)
+        index.set_direct_map_type(faiss.DirectMap.Array)  # rows back to vectors
         return cls(index)
 
     def search(self, queries: NDArray[np.float32], k: int, rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """See `VectorIndex.search`. A small range of rows is scanned whole, because the graph would miss most of it."""
-        effort = max(EF_SEARCH, 2 * k)
-        if rows.size == self.size:
-            return self._result(queries, k, faiss.SearchParametersHNSW(efSearch=effort))
-        within = faiss.IDSelectorRange(rows.first, rows.end, True)
-        if rows.size < GRAPH_SHARE * self.size:
-            codes = faiss.downcast_index(self._index.storage)
-            scores, found = codes.search(queries, k, params=faiss.SearchParameters(sel=within))
-            return scores, found
-        params = faiss.SearchParametersHNSW(sel=within, efSearch=effort)
-        return self._result(queries, k, params)
+        """See `VectorIndex.search`. The smaller the range of rows, the more lists are scanned for it."""
+        n_lists: int = self._index.nlist
+        wanted = -(-SCANNED * n_lists // max(rows.size, 1))
+        within = None if rows.size == self.size else faiss.IDSelectorRange(rows.first, rows.end)
+        return self._result(queries, k, faiss.SearchParametersIVF(nprobe=min(n_lists, wanted), sel=within))
 
 
 def build_index(vectors: NDArray[np.float32], flat_limit: int) -> VectorIndex:
-    """Exact up to ``flat_limit`` vectors, else a graph over 8-bit codes. Row i of ``vectors`` (n, dim) is row i."""
+    """Exact up to ``flat_limit`` vectors, else lists of 8-bit codes. Row i of ``vectors`` (n, dim) is row i."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    return FlatIndex.build(vectors) if len(vectors) <= flat_limit else HnswIndex.build(vectors)
+    return FlatIndex.build(vectors) if len(vectors) <= flat_limit else ListsIndex.build(vectors)
 
 
 def load_index(file: Path, kind: str) -> VectorIndex:
@@ -148,10 +150,11 @@ def load_index(file: Path, kind: str) -> VectorIndex:
     RewriterError
         Naming the file, if it cannot be read as an index, or the kind, if it is unknown.
     """
-    kinds = {cls.kind: cls for cls in (FlatIndex, HnswIndex)}
+    kinds = {cls.kind: cls for cls in (FlatIndex, ListsIndex)}
     if kind not in kinds:
         raise RewriterError(f"{file}: unknown kind of index '{kind}', expected one of {', '.join(sorted(kinds))}")
     try:
-        return kinds[kind](faiss.read_index(str(file)))
+        # Mapped, not read: several servers share the pages, and those that verification read are not read again.
+        return kinds[kind](faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC))
     except RuntimeError as error:  # FAISS raises nothing narrower
         raise RewriterError(f"{file}: not a readable index ({str(error).splitlines()[0]})") from error

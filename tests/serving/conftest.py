@@ -100,7 +100,7 @@ def models(tiny_bert, tmp_path_factory):
     vectors = encoder.encode([e.utterance for e in everybody])
     GlobalIndex.build(table_of(everybody), vectors, 1000).save(folders["global"])
     own = {name: [entry(text, 1)] for name, text in (("ann", "play my kitchen album"), ("bob", "play my kitchen song"))}
-    pages = {name: PersonalEntries(tuple(es), encoder.encode([e.utterance for e in es])) for name, es in own.items()}
+    pages = {name: PersonalEntries.of(es, encoder.encode([e.utterance for e in es])) for name, es in own.items()}
     write_store(folders["personal"], sorted(pages.items()), 32)
     by_wording = np.array([20.0 if name == "characters" else 0.0 for name in NAMES])
     first = Combiner(NAMES, np.zeros(len(NAMES)), np.ones(len(NAMES)), by_wording, -14.0)
