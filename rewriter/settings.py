@@ -144,7 +144,7 @@ class Retrieval:
     )
     test_queries: int = _set(500, "rephrases", "of the last days that teach, to compare trained and pretrained weights")
     max_defect: float = _set(0.3, "probability", "a turn counts as a success of its request up to this defect probability")
-    flat_limit: int = _set(50000, "entries", "a larger global index uses HNSW instead of exact search")
+    flat_limit: int = _set(50000, "entries", "a larger global index is searched in part: an exact search reads every vector")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rewriter.retrieval.encoder import CARD, MODEL, TOKENIZER, OnnxEncoder
 from rewriter.retrieval.model import BiEncoder, save_onnx
 
 _CHUNK, _SEED = 1000, 7
+_APART = 0.6  # length of the step from an encoded vector to one near it: their cosine is about 0.86
 
 
 def write_encoder(out: Path) -> Path:
@@ -42,3 +43,19 @@ def encoded(texts: Sequence[str], encoder: OnnxEncoder, file: Path, n: int) -> N
         vectors[rows] = encoder.encode([texts[row] for row in rows])
         print(f"\r{start:,} of {len(missing):,} texts encoded", end="", flush=True)
     return vectors
+
+
+def near(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors (n, dim), where those not encoded lie near the last one before them: texts are sorted, so it is alike."""
+    encoded_rows = np.flatnonzero(vectors.any(axis=1))
+    if len(encoded_rows) == len(vectors):
+        return vectors
+    last = encoded_rows[np.maximum(np.searchsorted(encoded_rows, np.arange(len(vectors)), "right") - 1, 0)]
+    missing = np.setdiff1d(np.arange(len(vectors)), encoded_rows)
+    found, rng = np.array(vectors), np.random.default_rng(_SEED)
+    for rows in np.array_split(missing, -(-len(missing) // 50_000)):
+        moved = vectors[last[rows]] + _APART / np.sqrt(vectors.shape[1]) * rng.standard_normal(
+            (len(rows), vectors.shape[1]), np.float32
+        )
+        found[rows] = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return found

@@ -132,7 +132,8 @@ class GlobalIndex:
         if self._letters is not None:
             self._letters.save(folder / LETTERS)
         card = {"dim": self.dim, "encoder": self.encoder_version, "kind": self.kind, "n": len(self)}
-        card |= {"letters": self._letters is not None}
+        locales = {locale: rows.size for locale, rows in self.entries.rows.items()}
+        card |= {"letters": self._letters is not None, "locales": locales}
         (folder / CARD).write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", "utf-8")
 
     def find(self, locale: str, utterance: str) -> Entry | None:
