@@ -57,7 +57,7 @@ class Size:
     n_own: int = 200
     n_pairs: int = 100_000
     n_asked: int = 4000
-    n_encoded: int = 1_000_000
+    n_encoded: int = 250_000
 
 
 def _domain(said: Said) -> str:

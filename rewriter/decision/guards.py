@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.request import Request
@@ -26,6 +27,7 @@ CONTRARIES = (
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 _LONGEST_ENTITY = 5  # words
+_KEPT = 4096  # intents whose verdict is kept
 
 
 def intent_words(intent: str) -> tuple[str, ...]:
@@ -73,13 +75,17 @@ class Guards:
     ) -> None:
         self._decide = decide
         self._intents = tuple(w.lower() for w in decide.protected_intents)
+        self._protection = lru_cache(_KEPT)(self._protected_word)
         self._words = frozenset(w.lower() for w in decide.protected_words)
         self._entities = entities or {}
         self._sources = frozenset(sources)
 
     def protects_intent(self, intent: str | None) -> str:
         """The protected word that a word of the intent begins with, or an empty string."""
-        words = intent_words(intent) if intent else ()
+        return self._protection(intent) if intent else ""
+
+    def _protected_word(self, intent: str) -> str:
+        words = intent_words(intent)
         return next((p for p in self._intents if any(w.startswith(p) for w in words)), "")
 
     def protects_text(self, text: str) -> str:

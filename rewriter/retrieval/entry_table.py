@@ -66,6 +66,8 @@ class EntryTable:
         numbers = ("n_success", "n_defect", "n_users", "last_seen")
         self._numbers = [columns[name].view(pa.int64()).to_numpy() for name in numbers]
         self._slots = columns["slots"]
+        _, starts, letters = columns["utterance"].buffers()
+        self._starts, self._letters = memoryview(starts or b"").cast("i"), memoryview(letters or b"")
         self._entry = lru_cache(_KEPT)(self._read)
 
     def _array(self, name: str) -> pa.Array:
@@ -91,10 +93,12 @@ class EntryTable:
         rows = self.rows.get(locale)
         if rows is None:
             return None
-        wanted, texts = utterance.encode("utf-8", "surrogatepass"), self._texts[0]
+        wanted, starts, letters = utterance.encode("utf-8", "surrogatepass"), self._starts, self._letters
         # Arrow sorts texts by their bytes.
-        row = bisect_left(range(rows.first, rows.end), wanted, key=lambda i: texts[i].as_buffer().to_pybytes()) + rows.first
-        return self.entry(row) if row < rows.end and texts[row].as_py() == utterance else None
+        row = rows.first + bisect_left(
+            range(rows.first, rows.end), wanted, key=lambda i: letters[starts[i] : starts[i + 1]].tobytes()
+        )
+        return self.entry(row) if row < rows.end and letters[starts[row] : starts[row + 1]].tobytes() == wanted else None
 
 
 def entities_of(entries: pa.Table) -> dict[str, list[str]]:

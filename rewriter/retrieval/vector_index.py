@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,9 +17,9 @@ faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 
 #: Lists of an index of n vectors are n / LIST_SIZE; those nearest to a query are scanned until they should hold SCANNED
 #: rows of the range asked for.
-LIST_SIZE = 256
+LIST_SIZE = 512
 SCANNED = 16384
-_TRAINING = 48  # vectors a list that place its centre
+_TRAINING = 40  # vectors a list that place its centre
 _ROUNDS = 8  # of k-means; more move no list that a query would miss
 
 
@@ -54,6 +55,17 @@ class VectorIndex(Protocol):
         ...
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """FAISS in one thread: sums change with their number, and for one query a team of them costs more than it saves."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
 class _FaissIndex:
     kind: str
 
@@ -65,7 +77,8 @@ class _FaissIndex:
     def _result(
         self, queries: NDArray[np.float32], k: int, params: Any = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        scores, found = self._index.search(queries, k, params=params)
+        with _one_thread():
+            scores, found = self._index.search(queries, k, params=params)
         return scores, found
 
     def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
@@ -111,20 +124,16 @@ class ListsIndex(_FaissIndex):
 
     @classmethod
     def build(cls, vectors: NDArray[np.float32]) -> ListsIndex:
-        """An index of the vectors (n, dim), built by one thread, since sums change with their number."""
+        """An index of the vectors (n, dim), built by one thread."""
         dim, n_lists = vectors.shape[1], max(1, len(vectors) // LIST_SIZE)
         index = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
         )
         index.cp.spherical = True
         index.cp.niter, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = _ROUNDS, _TRAINING, 1
-        threads = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(1)
-        try:
+        with _one_thread():
             index.train(vectors)
             index.add(vectors)
-        finally:
-            faiss.omp_set_num_threads(threads)
         index.set_direct_map_type(faiss.DirectMap.Array)  # rows back to vectors
         return cls(index)
 
