@@ -42,6 +42,12 @@ def normalise(text: str) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
+def words_of(normalised: str) -> frozenset[str]:
+    """Words of a normalised text, each once."""
+    return frozenset(normalised.split())
+
+
+@lru_cache(maxsize=_KEPT)
 def numbers(normalised: str) -> frozenset[str]:
     """Number words and digit strings of a normalised text."""
     return frozenset(w for w in normalised.split() if w in NUMBER_WORDS or any(c.isdigit() for c in w))
@@ -50,7 +56,7 @@ def numbers(normalised: str) -> frozenset[str]:
 @lru_cache(maxsize=_KEPT)
 def negations(normalised: str) -> frozenset[str]:
     """Negating words of a normalised text."""
-    return frozenset(w for w in normalised.split() if w in NEGATIONS)
+    return words_of(normalised) & NEGATIONS
 
 
 def similarity(a: str, b: str) -> float:

@@ -85,13 +85,16 @@ class Retriever:
     def candidates(self, request: Request, known: Known) -> tuple[Candidate, ...]:
         """Distinct candidates other than the request itself, best bi-encoder score first, ties by text."""
         others = alternatives(request, self._settings.k_alternative)
-        vectors = np.stack([self._vector(text) for text in (request.key, *(text for text, _, _ in others))])
+        with known.timed("encode"):
+            vectors = np.stack([self._vector(text) for text in (request.key, *(text for text, _, _ in others))])
         found: Found = defaultdict(_Evidence)
         self._personal(request, known, vectors[0], found)
         if self._index is not None:
-            for hit in self._index.search(vectors[:1], self._settings.k_global, request.locale)[0]:
-                found[hit.entry.utterance].add("global", float(hit.score))
-            for hit in self._index.alike(request.key, vectors[0], self._settings.k_letters, request.locale):
+            with known.timed("meaning"):
+                hits = self._index.search(vectors[:1], self._settings.k_global, request.locale)[0]
+            with known.timed("letters"):
+                hits += self._index.alike(request.key, vectors[0], self._settings.k_letters, request.locale)
+            for hit in hits:
                 found[hit.entry.utterance].add("global", float(hit.score))
         for (text, rank, gap), vector in zip(others, vectors[1:], strict=True):
             found[text].add("alternative", float(vectors[0] @ vector), rank, gap)

@@ -23,6 +23,10 @@ from rewriter.retrieval.personal_index import write_store
 from serving.app import create_app
 
 ROOT = Path(__file__).parents[2]
+LAYERS = {
+    name: {"enabled": True, "threshold": 0.5, "reason": "test"}
+    for name in ("precomputed", "personal", "global", "alternative")
+}
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +110,14 @@ def models(tiny_bert, tmp_path_factory):
     first = Combiner(NAMES, np.zeros(len(NAMES)), np.ones(len(NAMES)), by_wording, -14.0)
     (folders["ranker"] / "ranker.json").write_text(json.dumps({"first": first.as_json(), "full": None}))
     return folders
+
+
+@pytest.fixture
+def full(tmp_path, pair, publish_pairs, models):
+    """A folder of bundles with one version of every part, every layer on."""
+    folder = tmp_path / "bundles"
+    publish_pairs(folder, pair(), folders=models, decision={"layers": LAYERS})
+    return folder
 
 
 class Layer:
