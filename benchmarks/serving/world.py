@@ -183,7 +183,7 @@ def _parts(folder: Path, texts: list[Said], size: Size, settings: Settings, hear
 
 
 def make(folder: Path, size: Size, settings: Settings | None = None) -> tuple[Path, dict[str, list[dict[str, Any]]]]:
-    """Bundles of this size, and the calls to ask: those with a mined pair and those of the full path; made once."""
+    """Bundles of this size, and the calls to ask, by kind; made once."""
     asked = folder / "calls.json"
     if not (folder / "bundles" / CURRENT).exists() or not asked.exists():
         settings = replace(settings or Settings(), experiment=Experiment(control=0.0, holdout=0.0))
@@ -193,6 +193,7 @@ def make(folder: Path, size: Size, settings: Settings | None = None) -> tuple[Pa
         parts = _parts(folder, texts, size, settings, heard[: size.n_pairs])
         publish(folder / "bundles", parts, Controls())
         shutil.rmtree(folder / "parts")
-        calls = {"precomputed": _calls(heard[: size.n_asked], size), "full": _calls(heard[size.n_pairs :], size)}
+        calls = {"precomputed": _calls(heard[: size.n_asked], size), "nbest": _calls(heard[size.n_pairs :], size)}
+        calls["full"] = [{name: value for name, value in call.items() if name != "nbest"} for call in calls["nbest"]]
         asked.write_text(json.dumps(calls), "utf-8")
     return folder / "bundles", json.loads(asked.read_text("utf-8"))
