@@ -40,19 +40,30 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     return {f"p{q}": round(float(np.percentile(values, q)), 4) for q in (50, 99)}
 
 
-def timed(replies: Sequence[Reply]) -> dict[str, Any]:
-    """Milliseconds of replies: the decision, waiting for it, all in the server, all for the client; and of each step."""
+def timed(kind: str, answered: Sequence[Reply]) -> dict[str, Any]:
+    """Milliseconds of replies: the decision, waiting for it, all in the server, all for the client; and of each step.
+
+    Of the kind precomputed only those count that a mined pair answered (guards refuse some, which then go the full path),
+    of the others those that were ranked.
+    """
+    replies = [reply for reply in answered if _is(kind, reply)]
     steps = [reply.answer["timings_ms"] for reply in replies]
     names = list(dict.fromkeys(name for step in steps for name in step))
     return {
         "n": len(replies),
-        "service": percentiles([step["decide"] for step in steps if "decide" in step]),
-        "queueing": percentiles([step["total"] - step["decide"] for step in steps if "decide" in step]),
+        "service": percentiles([step["decide"] for step in steps]),
+        "queueing": percentiles([step["total"] - step["decide"] for step in steps]),
         "server": percentiles([step["total"] for step in steps]),
         "client": percentiles([1e3 * reply.seconds for reply in replies]),
         "steps": {name: round(float(np.median([step.get(name, 0.0) for step in steps])), 4) for name in names},
-        "late": sum("decide" not in step for step in steps),
+        "late": sum("deadline" in reply.answer["reason"] for reply in answered),
     }
+
+
+def _is(kind: str, reply: Reply) -> bool:
+    if kind == "precomputed":
+        return bool(reply.answer["source"] == kind)
+    return "rank" in reply.answer["timings_ms"]
 
 
 def median_of(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -75,11 +86,11 @@ def measure_kind(server: Server, calls: Path, cores: Cores, kind: str, args: arg
     rounds, n = [], args.asked
     for i in range(args.repeats):
         first = _WARM_UP + i * n
-        alone = timed(ask(first, n))
+        alone = timed(kind, ask(first, n))
         many = ask(first, n, connections=_CONNECTIONS)
         per_s = len(many) / (max(r.due + r.seconds for r in many) - min(r.due for r in many))
         rate = _SHARE * per_s
-        loaded = timed(ask(first, n, rate=rate))
+        loaded = timed(kind, ask(first, n, rate=rate))
         rounds.append({"alone": alone, "saturation_per_s": per_s, "rate_per_s": rate, "loaded": loaded})
         print(f"{kind}: service {alone['service']}, {per_s:.0f} a second at most, loaded {loaded['client']}", flush=True)
     return median_of(rounds)

@@ -106,7 +106,7 @@ class Engine:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         directory = Directory(parts.index)
-        pairs = parts.pairs or PairTable(())
+        pairs = parts.pairs or PairTable.of_pairs()
         decide = parts.settings.decide
         guards = Guards(decide, directory.entities(), pairs.active_sources)
         self._directory = directory

@@ -27,7 +27,7 @@ CONTRARIES = (
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 _LONGEST_ENTITY = 5  # words
-_KEPT = 4096  # intents and requests whose protection and entities are kept
+_KEPT = 4096  # intents, requests and slot values of which what was found is kept
 
 
 def intent_words(intent: str) -> tuple[str, ...]:
@@ -78,6 +78,7 @@ class Guards:
         self._protection = lru_cache(_KEPT)(self._protected_word)
         self._words = frozenset(w.lower() for w in decide.protected_words)
         known = entities or {}
+        self._value = lru_cache(_KEPT)(normalise)
         self._mentions = lru_cache(_KEPT)(lambda text: entity_mentions(text, known))
         self._sources = frozenset(sources)
 
@@ -163,7 +164,7 @@ class Guards:
     def _entities_of(self, source: str, candidate: Candidate) -> str:
         mentions = self._mentions(source) if candidate.slots else {}
         for slot, raw in sorted(candidate.slots.items()):
-            said, value = mentions.get(slot, set()), normalise(raw)
+            said, value = mentions.get(slot, set()), self._value(raw)
             if said and value not in said and all(sound_similarity(s, value) < self._decide.min_entity_sound for s in said):
                 return f"the {slot} '{min(said)}' would become '{value}'"
         return ""

@@ -32,6 +32,7 @@ class _Evidence:
     bi_encoder: float = 0.0
     rank: int | None = None
     gap: float | None = None
+    entry: Entry | None = None
 
     def add(self, layer: str, score: float, rank: int | None = None, gap: float | None = None) -> None:
         """Note one more place."""
@@ -96,6 +97,7 @@ class Retriever:
                 hits += self._index.alike(request.key, vectors[0], self._settings.k_letters, request.locale)
             for hit in hits:
                 found[hit.entry.utterance].add("global", float(hit.score))
+                found[hit.entry.utterance].entry = hit.entry
         for (text, rank, gap), vector in zip(others, vectors[1:], strict=True):
             found[text].add("alternative", float(vectors[0] @ vector), rank, gap)
         found.pop(request.key, None)
@@ -104,7 +106,7 @@ class Retriever:
             Candidate(
                 utterance=text,
                 layers=tuple(name for name in RETRIEVED if name in evidence.layers),
-                entry=self._directory.of(request.locale, text),
+                entry=evidence.entry or self._directory.of(request.locale, text),
                 own=own.find(request.locale, text) if own else None,
                 bi_encoder=evidence.bi_encoder,
                 rank=evidence.rank,

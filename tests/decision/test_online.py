@@ -80,7 +80,7 @@ def engine(pairs=(), gates=OPEN, settings=None, **weights) -> Engine:
     index = GlobalIndex.build(table_of(ENTRIES), Letters().encode([e.utterance for e in ENTRIES]), 1000)
     parts = Parts(
         settings or Settings(),
-        PairTable(pairs),
+        PairTable.of_pairs(pairs),
         Letters(),
         index,
         Drawer(OWN),
