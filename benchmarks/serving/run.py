@@ -30,7 +30,6 @@ from rewriter.bundle.layout import current
 from rewriter.settings import Settings
 
 KINDS = ("precomputed", "full", "nbest")
-_WARM_UP = 300
 _SHARE = 0.2  # of saturation, the load at which the whole answer is timed
 _CONNECTIONS = 8  # that saturate the server
 
@@ -82,10 +81,10 @@ def measure_kind(server: Server, calls: Path, cores: Cores, kind: str, args: arg
     def ask(first: int, n: int, **options: object) -> list[Reply]:
         return asked(server, calls, cores.load, kind, first, n, **options)
 
-    ask(0, _WARM_UP)
     rounds, n = [], args.asked
-    for i in range(args.repeats):
-        first = _WARM_UP + i * n
+    ask(0, n)  # opens what the first requests open
+    for i in range(1, args.repeats + 1):
+        first = i * n
         alone = timed(kind, ask(first, n))
         many = ask(first, n, connections=_CONNECTIONS)
         per_s = len(many) / (max(r.due + r.seconds for r in many) - min(r.due for r in many))
@@ -132,18 +131,23 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--own", type=int, default=size.n_own, help="requests of each user")
     parser.add_argument("--pairs", type=int, default=size.n_pairs)
     parser.add_argument("--encoded", type=int, default=size.n_encoded, help="entries that the encoder reads")
+    parser.add_argument("--small", action="store_true", help="a few hundred of everything: whether it runs, not how fast")
     parser.add_argument("--asked", type=int, default=1000, help="requests of each measurement")
     parser.add_argument("--repeats", type=int, default=3, help="rounds; the figures are their medians")
-    parser.add_argument("--cores", type=int, nargs=2, default=(0, 1), help="of the server, and of the load generator")
+    cores = sorted(os.sched_getaffinity(0))
+    parser.add_argument("--cores", type=int, nargs=2, default=(cores[0], cores[-1]), help="of the server, and of who asks")
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks/results/serving.json")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/pictures/serving.svg")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.small:
+        args.entries, args.users, args.own, args.pairs, args.encoded, args.asked, args.repeats = 500, 20, 10, 50, 100, 40, 1
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Make, measure, write, draw."""
     args = arguments_of(argv)
-    n_asked = _WARM_UP + args.repeats * args.asked
+    n_asked = (1 + args.repeats) * args.asked
     size = Size(args.entries, args.users, args.own, args.pairs, n_asked, args.encoded)
     bundles, _ = make(args.folder, size)
     bundle, calls, cores = current(bundles), args.folder / "calls.json", Cores(*args.cores)

@@ -193,7 +193,10 @@ def make(folder: Path, size: Size, settings: Settings | None = None) -> tuple[Pa
         parts = _parts(folder, texts, size, settings, heard[: size.n_pairs])
         publish(folder / "bundles", parts, Controls())
         shutil.rmtree(folder / "parts")
-        calls = {"precomputed": _calls(heard[: size.n_asked], size), "nbest": _calls(heard[size.n_pairs :], size)}
+        calls = {
+            "precomputed": _calls(heard[: size.n_pairs][: size.n_asked], size),
+            "nbest": _calls(heard[size.n_pairs :], size),
+        }
         calls["full"] = [{name: value for name, value in call.items() if name != "nbest"} for call in calls["nbest"]]
         asked.write_text(json.dumps(calls), "utf-8")
     return folder / "bundles", json.loads(asked.read_text("utf-8"))
