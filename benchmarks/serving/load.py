@@ -59,23 +59,23 @@ def _instants(rate: float, seed: int) -> Iterator[float]:
         yield at
 
 
-async def open_loop(port: int, calls: Sequence[Call], rate: float, seed: int = 0, connections: int = 32) -> list[Reply]:
+async def open_loop(port: int, calls: Sequence[Call], rate: float, seed: int = 0) -> list[Reply]:
     """Replies to calls that arrive as a Poisson process of ``rate`` a second, whether or not the server keeps up."""
-    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-    for _ in range(connections):
-        free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
+    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     began = time.perf_counter()
 
     async def one(call: Call, due: float) -> Reply:
         await asyncio.sleep(due - time.perf_counter())
-        streams = await free.get()
+        while free and free[-1][0].at_eof():  # the server closes what is idle for seconds
+            free.pop()
+        streams = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
         answer = await _ask(streams, json.dumps(call).encode())
-        free.put_nowait(streams)
+        free.append(streams)
         return Reply(due, time.perf_counter() - due, answer)
 
     replies = await asyncio.gather(*(one(c, began + at) for c, at in zip(calls, _instants(rate, seed), strict=False)))
-    while not free.empty():
-        free.get_nowait()[1].close()
+    for _, writer in free:
+        writer.close()
     return list(replies)
 
 

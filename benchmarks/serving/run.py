@@ -5,7 +5,8 @@ full         requests that go through every layer, as text alone
 nbest        the same with the recogniser's other hypotheses
 
 Times are the server's own (`timings_ms`); what passes before it has the request and after it has the answer (HTTP on
-one core of this machine) is in the client's. Writes benchmarks/results/serving.json and docs/pictures/serving.svg.
+one core of this machine) is in the client's. The histories of the users who ask are in memory.
+Writes benchmarks/results/serving.json and docs/pictures/serving.svg.
 
 example: python -m benchmarks.serving.run --folder /tmp/world --entries 10000 --users 500 --pairs 1000 --encoded 2000
 """
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from benchmarks.serving.picture import picture
 from benchmarks.serving.server import ROOT, Cores, Server, asked, environment, pinned, serving
 from benchmarks.serving.world import Size, make
 from rewriter.bundle.layout import current
+from rewriter.retrieval.personal_index import LmdbStore
 from rewriter.settings import Settings
 
 KINDS = ("precomputed", "full", "nbest")
@@ -114,6 +117,21 @@ def starts(bundles: Path, cores: Cores, repeats: int) -> dict[str, Any]:
     return {name: {"median_s": float(np.median(s)), "most_s": max(s)} for name, s in found.items()}
 
 
+def page_ms(bundle: Path, users: Sequence[str]) -> dict[str, Any]:
+    """Milliseconds to read a user's history from the disk, and then from memory, where it stays for the server."""
+    _forget(bundle)
+    store, found = LmdbStore(bundle / "personal"), {}
+    for name in ("on_disk", "in_memory"):
+        times = []
+        for user in users:
+            began = time.perf_counter()
+            store.entries(user)
+            times.append(1e3 * (time.perf_counter() - began))
+        found[name] = percentiles(times)
+    store.close()
+    return found
+
+
 def _json_of(command: list[str]) -> Any:
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
     if done.returncode:
@@ -149,9 +167,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments_of(argv)
     n_asked = (1 + args.repeats) * args.asked
     size = Size(args.entries, args.users, args.own, args.pairs, n_asked, args.encoded)
-    bundles, _ = make(args.folder, size)
+    bundles, asked_for = make(args.folder, size)
     bundle, calls, cores = current(bundles), args.folder / "calls.json", Cores(*args.cores)
     result: dict[str, Any] = {"size": vars(size), "starts": starts(bundles, cores, args.repeats), "kinds": {}}
+    users = sorted({call["user_id"] for kind in KINDS for call in asked_for[kind][:n_asked]})
+    result["history_ms"] = page_ms(bundle, users)
     with serving(bundles, cores.server) as server:
         result["memory_mb"] = {"started": server.memory_mb()}
         for kind in KINDS:
@@ -167,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     args.picture.write_text(picture(result, layers), "utf-8")
-    print(json.dumps({name: result[name] for name in ("starts", "memory_mb", "parts", "torch")}, indent=1))
+    print(json.dumps({name: result[name] for name in ("starts", "history_ms", "memory_mb", "parts", "torch")}, indent=1))
 
 
 if __name__ == "__main__":
