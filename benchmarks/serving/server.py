@@ -65,16 +65,15 @@ def serving(bundles: Path, core: int) -> Iterator[Server]:
     """`rewriter serve` in a process of its own on one core, with one worker."""
     command = pinned(core, "jobs.serve", "--bundles", bundles, "--port", 0, "--workers", 1)
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
-    try:
-        said = process.stdout.readline() if process.stdout else ""
-        ready_s = time.perf_counter() - began
-        if not said.startswith("serving "):
-            raise SystemExit(f"the server did not start: {said}")
-        yield Server(process.pid, int(said.rsplit(":", 1)[1]), ready_s)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.stdout.readline() if process.stdout else ""
+            ready_s = time.perf_counter() - began
+            if not said.startswith("serving "):
+                raise SystemExit(f"the server did not start: {said}")
+            yield Server(process.pid, int(said.rsplit(":", 1)[1]), ready_s)
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def asked(server: Server, calls: Path, core: int, kind: str, first: int, n: int, **options: object) -> list[Reply]:

@@ -26,6 +26,9 @@ ENTRIES, ENTITIES, VECTORS, LETTERS, CARD = (
     "global.json",
 )
 
+#: Dimensions of a sketch that share a 4-bit code: they are independent, so a code tells less of each than of a vector's.
+_PER_CODE = 2
+
 
 class GlobalIndex:
     """Entries, their vectors and the sketches of their letters; row i of the table is row i of both indexes.
@@ -97,7 +100,7 @@ class GlobalIndex:
             table,
             entities_of(table.table),
             build_index(vectors, flat_limit),
-            None if sketches is None else build_index(sketches, flat_limit),
+            None if sketches is None else build_index(sketches, flat_limit, _PER_CODE),
             encoder_version,
         )
 

@@ -20,7 +20,6 @@ LIST_SIZE = 512
 SCANNED = 160_000
 #: Of these the likeliest by 4-bit codes are scored again by 8-bit ones: recall@10 0.98 and more, see benchmarks/serving.
 REFINED = 400
-_DIMENSIONS = 4  # that share a 4-bit code
 _CODES = 16  # of 4 bits; fewer vectors cannot place them
 _TRAINING = 40  # vectors a list that place its centre
 _ROUNDS = 8  # of k-means; more move no list that a query would miss
@@ -126,10 +125,10 @@ class ListsIndex(_FaissIndex):
     kind = "lists"
 
     @classmethod
-    def build(cls, vectors: NDArray[np.float32]) -> ListsIndex:
-        """An index of the vectors (n, dim), built by one thread."""
+    def build(cls, vectors: NDArray[np.float32], per_code: int = 4) -> ListsIndex:
+        """An index of the vectors (n, dim), built by one thread; ``per_code`` dimensions share a 4-bit code."""
         dim, n_lists = vectors.shape[1], max(1, len(vectors) // LIST_SIZE)
-        n_codes = next(m for m in range(max(1, dim // _DIMENSIONS), 0, -1) if dim % m == 0)
+        n_codes = next(m for m in range(max(1, dim // per_code), 0, -1) if dim % m == 0)
         centres = faiss.IndexFlatIP(dim)
         lists = faiss.IndexIVFPQFastScan(centres, dim, n_lists, n_codes, 4, faiss.METRIC_INNER_PRODUCT)
         lists.cp.spherical = True
@@ -152,10 +151,10 @@ class ListsIndex(_FaissIndex):
         )
 
 
-def build_index(vectors: NDArray[np.float32], flat_limit: int) -> VectorIndex:
-    """Exact up to ``flat_limit`` vectors, else lists. Row i of ``vectors`` (n, dim) is row i."""
+def build_index(vectors: NDArray[np.float32], flat_limit: int, per_code: int = 4) -> VectorIndex:
+    """Exact up to ``flat_limit`` vectors, else lists (see `ListsIndex.build`). Row i of ``vectors`` (n, dim) is row i."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    return FlatIndex.build(vectors) if len(vectors) <= max(flat_limit, _CODES) else ListsIndex.build(vectors)
+    return FlatIndex.build(vectors) if len(vectors) <= max(flat_limit, _CODES) else ListsIndex.build(vectors, per_code)
 
 
 def load_index(file: Path, kind: str) -> VectorIndex:
