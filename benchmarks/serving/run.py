@@ -88,7 +88,8 @@ def measure_kind(server: Server, calls: Path, cores: Cores, kind: str, args: arg
     ask(0, n)  # opens what the first requests open
     for i in range(1, args.repeats + 1):
         first = i * n
-        alone = timed(kind, ask(first, n))
+        before = server.cpu_s()
+        alone = timed(kind, ask(first, n)) | {"cpu_ms": 1e3 * (server.cpu_s() - before) / n}
         many = ask(first, n, connections=_CONNECTIONS)
         per_s = len(many) / (max(r.due + r.seconds for r in many) - min(r.due for r in many))
         rate = _SHARE * per_s

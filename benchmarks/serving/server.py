@@ -41,6 +41,11 @@ class Server:
     port: int
     ready_s: float
 
+    def cpu_s(self) -> float:
+        """Seconds of processor time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory_mb(self) -> dict[str, float]:
         """Memory held now: its own (anonymous), and pages of mapped files that it shares with every other server."""
         lines = dict(line.split(":") for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if ":" in line)
