@@ -79,6 +79,7 @@ def serving(bundles: Path, core: int) -> Iterator[Server]:
             yield Server(process.pid, int(said.rsplit(":", 1)[1]), ready_s)
         finally:
             process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
 
 
 def asked(server: Server, calls: Path, core: int, kind: str, first: int, n: int, **options: object) -> list[Reply]:
