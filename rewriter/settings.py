@@ -134,7 +134,7 @@ class Retrieval:
     layers_cross_encoder: int = _set(
         2,
         "layers; 0 = all",
-        "the first of the encoder's that the cross-encoder keeps: time grows with them, see docs",
+        "the first of the encoder's that the cross-encoder keeps; its time grows with them",
         low=0,
     )
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
@@ -144,7 +144,7 @@ class Retrieval:
     )
     test_queries: int = _set(500, "rephrases", "of the last days that teach, to compare trained and pretrained weights")
     max_defect: float = _set(0.3, "probability", "a turn counts as a success of its request up to this defect probability")
-    flat_limit: int = _set(50000, "entries", "a larger global index is searched in part: an exact search reads every vector")
+    flat_limit: int = _set(10000, "entries", "a larger global index is searched in part: exact search reads every vector")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ nbest        the same with the recogniser's other hypotheses
 
 Times are the server's own (`timings_ms`); what passes before it has the request and after it has the answer (HTTP on
 one core of this machine) is in the client's. The histories of the users who ask are in memory.
+The bundle is made once and kept in the folder (at full size 13 GB, twice that while it is written).
 Writes benchmarks/results/serving.json and docs/pictures/serving.svg.
 
 example: python -m benchmarks.serving.run --folder /tmp/world --entries 10000 --users 500 --pairs 1000 --encoded 2000
