@@ -23,7 +23,7 @@ EXAMPLE = "--turns log/turns --defects out/tables/defects --encoder out/models/e
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Write ``entries.parquet``, ``index.faiss`` and ``global.json``; returns the counts."""
+    """Write the files of `GlobalIndex.save`; returns the counts."""
     parser = job_parser("build_global", __doc__, EXAMPLE, days=True)
     parser.add_argument("--turns", type=Path, required=True, help="turns: a folder or one Parquet file")
     parser.add_argument("--defects", type=Path, required=True, help="defects of the turns")
@@ -39,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         rows = collect_sorted(with_vectors(entries, args.encoder), ("locale", "utterance"), Path(scratch, "entries"))
         vectors = take_vectors(rows, encoder.dim)
         index = GlobalIndex.build(
-            conform(INDEX_ENTRIES, rows.drop(["vector"])), vectors, settings.retrieval.flat_limit, encoder.version
+            conform(INDEX_ENTRIES, rows.drop(["vector"])),
+            vectors,
+            settings.retrieval.flat_limit,
+            encoder.version,
+            letters=settings.retrieval.k_letters > 0,
         )
         index.save(folder)
     return {"entries": len(index), "kind": index.kind, "locales": len(index.locales)}

@@ -54,7 +54,7 @@ def pages(files: Sequence[Path], texts: pa.Array, vectors: NDArray[np.float32]) 
 
 
 def _page(rows: list[dict[str, Any]], vectors: NDArray[np.float32]) -> PersonalEntries:
-    return PersonalEntries(tuple(entry_of(row) for row in rows), vectors[[row["at"] for row in rows]])
+    return PersonalEntries.of([entry_of(row) for row in rows], vectors[[row["at"] for row in rows]])
 
 
 def _entries(turns: DataFrame, defects: DataFrame, settings: Any) -> DataFrame:

@@ -132,9 +132,8 @@ def _win_loss(path: Path | None) -> tuple[dict[str, Any], ...]:
 def _locales(pairs: pa.Table, global_index: Path | None) -> dict[str, int]:
     """Locale -> pairs and global entries the bundle has for it."""
     counts = Counter(pairs["locale"].to_pylist())
-    entries = global_index / "entries.parquet" if global_index is not None else None
-    if entries is not None and entries.exists():
-        counts.update(read_parquet(entries, ["locale"])["locale"].to_pylist())
+    if global_index is not None:
+        counts.update(_json(global_index / "global.json").get("locales", {}))
     return dict(sorted(counts.items()))
 
 

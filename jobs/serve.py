@@ -102,9 +102,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             lifespan="on",
             server_header=False,
         )
-        # uvicorn drains, then raises the signal again for its caller: having served well is no failure.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        # A signal that comes before uvicorn listens for it; and uvicorn, having drained, raises it again for its caller.
+        signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+        server.run(sockets=[listener])
     print("stopped", flush=True)
 
 

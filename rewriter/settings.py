@@ -126,7 +126,16 @@ class Retrieval:
     k_personal: int = _set(5, "candidates", "taken from the user's own index")
     k_alternative: int = _set(4, "candidates", "the recogniser's next hypotheses: the right one is rarely deeper", low=0)
     k_cross_encoder: int = _set(
-        3, "candidates; 0 = none is trained", "read by the cross-encoder, best first: each costs about a millisecond", low=0
+        3,
+        "candidates; 0 = none is trained",
+        "read by the cross-encoder, best first: its cost is the service's greatest",
+        low=0,
+    )
+    layers_cross_encoder: int = _set(
+        2,
+        "layers; 0 = all",
+        "the first of the encoder's that the cross-encoder keeps; its time grows with them",
+        low=0,
     )
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
     train_steps: int = _set(64, "steps", "of the bi-encoder, at most [train] max_steps; recall rises little after these")
@@ -135,7 +144,7 @@ class Retrieval:
     )
     test_queries: int = _set(500, "rephrases", "of the last days that teach, to compare trained and pretrained weights")
     max_defect: float = _set(0.3, "probability", "a turn counts as a success of its request up to this defect probability")
-    flat_limit: int = _set(50000, "entries", "a larger global index uses HNSW instead of exact search")
+    flat_limit: int = _set(10000, "entries", "a larger global index is searched in part: exact search reads every vector")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from rapidfuzz.distance import Levenshtein
 #: For ASCII, where it is twice as fast; other scripts also have combining signs, which ``\w`` leaves out.
 _DROP = re.compile(r"[^\w' ]+|_")
 _SPACE = re.compile(r"\s+")
+_KEPT = 1 << 16  # texts whose words are kept: guards and features ask for the same ones again and again
 
 NUMBER_WORDS = frozenset(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -40,14 +41,22 @@ def normalise(text: str) -> str:
     return " ".join(w for w in (word.strip("'") for word in words) if w)
 
 
+@lru_cache(maxsize=_KEPT)
+def words_of(normalised: str) -> frozenset[str]:
+    """Words of a normalised text, each once."""
+    return frozenset(normalised.split())
+
+
+@lru_cache(maxsize=_KEPT)
 def numbers(normalised: str) -> frozenset[str]:
     """Number words and digit strings of a normalised text."""
     return frozenset(w for w in normalised.split() if w in NUMBER_WORDS or any(c.isdigit() for c in w))
 
 
+@lru_cache(maxsize=_KEPT)
 def negations(normalised: str) -> frozenset[str]:
     """Negating words of a normalised text."""
-    return frozenset(w for w in normalised.split() if w in NEGATIONS)
+    return words_of(normalised) & NEGATIONS
 
 
 def similarity(a: str, b: str) -> float:
@@ -60,7 +69,7 @@ def token_similarity(a: str, b: str) -> float:
     return float(fuzz.token_set_ratio(a, b)) / 100.0
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_KEPT)
 def sounds_of(normalised: str) -> str:
     """Metaphone key of each word, joined; words without one (other scripts, digits) stand for themselves."""
     return " ".join(jellyfish.metaphone(w) or w for w in normalised.split())

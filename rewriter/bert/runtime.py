@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from rewriter.errors import RewriterError
 
@@ -17,6 +17,7 @@ Ids = NDArray[np.int64]
 
 #: Tokens (rows times padded length) of one call: large enough to feed the cores, small enough to stay in cache.
 TOKENS_A_BATCH = 2048
+_FEW = 32  # texts that one thread tokenizes sooner than several
 
 
 def load_tokenizer(path: str | Path) -> Tokenizer:
@@ -77,16 +78,23 @@ class Tokens:
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str], max_length: int) -> Tokens:
     """Texts as ``[CLS] ... [SEP]`` sequences of at most ``max_length`` tokens; the end of a longer one is cut."""
-    rows = [_cut(e.ids, max_length) for e in tokenizer.encode_batch_fast(list(texts))]
-    return Tokens.of(rows)
+    return Tokens.of([_cut(e.ids, max_length) for e in _encodings(tokenizer, texts)])
 
 
 def tokenize_pairs(tokenizer: Tokenizer, first: Sequence[str], second: Sequence[str], max_length: int) -> Tokens:
     """Pairs as ``[CLS] a [SEP] b [SEP]`` with token types 0 and 1, the end of a longer one cut to ``max_length``."""
-    encodings = tokenizer.encode_batch_fast(list(zip(first, second, strict=True)))
+    encodings = _encodings(tokenizer, list(zip(first, second, strict=True)))
     rows = [_cut(e.ids, max_length) for e in encodings]
     types = [e.type_ids[:max_length] for e in encodings]
     return Tokens.of(rows, types)
+
+
+def _encodings(tokenizer: Tokenizer, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Encoding]:
+    """Encodings of texts or pairs of texts; those of one request not by the tokenizer's threads, which wake too slowly."""
+    if len(texts) > _FEW:
+        encodings: list[Encoding] = tokenizer.encode_batch_fast(list(texts))
+        return encodings
+    return [tokenizer.encode(*text) if isinstance(text, tuple) else tokenizer.encode(text) for text in texts]
 
 
 def _cut(ids: list[int], max_length: int) -> list[int]:

@@ -106,7 +106,7 @@ class Engine:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         directory = Directory(parts.index)
-        pairs = parts.pairs or PairTable(())
+        pairs = parts.pairs or PairTable.of_pairs()
         decide = parts.settings.decide
         guards = Guards(decide, directory.entities(), pairs.active_sources)
         self._directory = directory
@@ -148,18 +148,22 @@ class Engine:
     def known(self, request: Request, controls: Controls | None = None, deadline: float | None = None) -> Known:
         """What the indexes say about this wording, for this user and for everybody."""
         known = Known(controls or NoControls(), deadline=deadline, entry=self._directory.of(request.locale, request.key))
-        if self.parts.store is not None and request.user_id is not None:
-            try:
-                known.personal = self.parts.store.entries(request.user_id)
-            except RewriterError as error:
-                # One user's damaged page must not cost this user the mined pairs, nor anybody else anything.
-                # The fault names the file and the user; it is for the log, not for every caller.
-                _LOGGER.warning("personal history cannot be read: %s", error)
-                known.notes.append("personal history cannot be read")
-                return known
-            own = (e for e in known.personal.entries if e.locale == request.locale and e.utterance == request.key)
-            known.own = next(own, None)
+        with known.timed("history"):
+            self._recall(request, known)
         return known
+
+    def _recall(self, request: Request, known: Known) -> None:
+        """Note what the user's own history says."""
+        if self.parts.store is None or request.user_id is None:
+            return
+        try:
+            known.personal = self.parts.store.entries(request.user_id)
+            known.own = known.personal.find(request.locale, request.key)
+        except RewriterError as error:
+            # One user's damaged page must not cost this user the mined pairs, nor anybody else anything.
+            # The fault names the file and the user; it is for the log, not for every caller.
+            _LOGGER.warning("personal history cannot be read: %s", error)
+            known.notes.append("personal history cannot be read")
 
     def decide(self, request: Request, controls: Controls | None = None, deadline: float | None = None) -> Decision:
         """The first layer's decision, else no rewrite with every layer's reason.
@@ -172,7 +176,6 @@ class Engine:
         """
         began = time.perf_counter()
         known = self.known(request, controls, deadline)
-        known.timings_ms["history"] = 1e3 * (time.perf_counter() - began)
         decision = next((d for layer in self.layers if (d := layer.decide(request, known)) is not None), None)
         if decision is None:
             decision = no_rewrite("; ".join(known.notes) or "no layer has evidence")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.request import Request
 from rewriter.settings import Decide
-from rewriter.text import negations, normalise, numbers, sound_similarity
+from rewriter.text import negations, normalise, numbers, sound_similarity, words_of
 
 #: Pairs of words that turn a request into its opposite.
 CONTRARIES = (
@@ -26,6 +27,7 @@ CONTRARIES = (
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 _LONGEST_ENTITY = 5  # words
+_KEPT = 4096  # intents, requests and slot values of which what was found is kept
 
 
 def intent_words(intent: str) -> tuple[str, ...]:
@@ -73,18 +75,24 @@ class Guards:
     ) -> None:
         self._decide = decide
         self._intents = tuple(w.lower() for w in decide.protected_intents)
+        self._protection = lru_cache(_KEPT)(self._protected_word)
         self._words = frozenset(w.lower() for w in decide.protected_words)
-        self._entities = entities or {}
+        known = entities or {}
+        self._value = lru_cache(_KEPT)(normalise)
+        self._mentions = lru_cache(_KEPT)(lambda text: entity_mentions(text, known))
         self._sources = frozenset(sources)
 
     def protects_intent(self, intent: str | None) -> str:
         """The protected word that a word of the intent begins with, or an empty string."""
-        words = intent_words(intent) if intent else ()
+        return self._protection(intent) if intent else ""
+
+    def _protected_word(self, intent: str) -> str:
+        words = intent_words(intent)
         return next((p for p in self._intents if any(w.startswith(p) for w in words)), "")
 
     def protects_text(self, text: str) -> str:
         """The protected intent's word that a normalised text holds, for texts whose intent nobody knows."""
-        words = frozenset(text.split())
+        words = words_of(text)
         return next((p for p in self._intents if p in words), "")
 
     def leave_alone(self, request: Request, known_intent: str | None = None) -> str:
@@ -122,7 +130,7 @@ class Guards:
         return ""
 
     def _words_of(self, source: str, candidate: Candidate) -> str:
-        changed = self._words & (frozenset(source.split()) ^ frozenset(candidate.utterance.split()))
+        changed = self._words & (words_of(source) ^ words_of(candidate.utterance))
         return f"protected word '{min(changed)}' would be added or dropped" if changed else ""
 
     def _heard_of(self, source: str, candidate: Candidate) -> str:
@@ -133,6 +141,8 @@ class Guards:
 
     def _numbers_of(self, source: str, candidate: Candidate) -> str:
         before, after = numbers(source), numbers(candidate.utterance)
+        if before == after:
+            return ""
         if lost := before - after:
             return f"the number '{min(lost)}' would be lost"
         words = Counter(source.split()) - Counter(candidate.utterance.split())
@@ -145,17 +155,17 @@ class Guards:
     def _meaning_of(self, source: str, candidate: Candidate) -> str:
         if changed := negations(source) ^ negations(candidate.utterance):
             return f"the negation '{min(changed)}' would be added or dropped"
-        before, after = frozenset(source.split()), frozenset(candidate.utterance.split())
+        before, after = words_of(source), words_of(candidate.utterance)
         for a, b in CONTRARIES:
             if (a in before - after and b in after - before) or (b in before - after and a in after - before):
                 return f"'{a}' and '{b}' would be swapped"
         return ""
 
     def _entities_of(self, source: str, candidate: Candidate) -> str:
-        mentions = entity_mentions(source, self._entities) if candidate.slots else {}
+        mentions = self._mentions(source) if candidate.slots else {}
         for slot, raw in sorted(candidate.slots.items()):
             # A song called "song" is rarely what "play the song ..." asks for.
-            said, value = mentions.get(slot, set()) - {slot}, normalise(raw)
+            said, value = mentions.get(slot, set()) - {slot}, self._value(raw)
             if said and value not in said and all(sound_similarity(s, value) < self._decide.min_entity_sound for s in said):
                 return f"the {slot} '{min(said)}' would become '{value}'"
         return ""

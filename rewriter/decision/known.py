@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+import time
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,6 +51,13 @@ class Known:
     deadline: float | None = None
     notes: list[str] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Note how long a step of the decision takes."""
+        began = time.perf_counter()
+        yield
+        self.timings_ms[step] = 1e3 * (time.perf_counter() - began)
 
 
 def success_rate(entry: Entry) -> float:

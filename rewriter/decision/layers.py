@@ -167,16 +167,17 @@ class Online:
     def allowed(self, request: Request, known: Known) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
         """Retrieved candidates that no guard objects to, and those refused, with the reason."""
         found = self._retriever.candidates(request, known) if self._retriever else ()
-        judged = [replace(c, refused=self._objection(request, known, c)) for c in found]
-        return tuple(c for c in judged if not c.refused), tuple(c for c in judged if c.refused)
+        with known.timed("guard"):
+            why = [self._objection(request, known, c) for c in found]
+        judged = list(zip(found, why, strict=True))
+        return tuple(c for c, w in judged if not w), tuple(replace(c, refused=w) for c, w in judged if w)
 
     def judge(self, request: Request, known: Known) -> tuple[Candidate, ...]:
         """All candidates, the likeliest first and the refused last, each with the reason that turned it down, if one did."""
-        began = time.perf_counter()
-        allowed, refused = self.allowed(request, known)
-        retrieved = time.perf_counter()
-        ranked = self._ranker.rank(request, known, allowed) if self._ranker and not is_late(known) else allowed
-        known.timings_ms |= {"retrieve": 1e3 * (retrieved - began), "rank": 1e3 * (time.perf_counter() - retrieved)}
+        with known.timed("retrieve"):
+            allowed, refused = self.allowed(request, known)
+        with known.timed("rank"):
+            ranked = self._ranker.rank(request, known, allowed) if self._ranker and not is_late(known) else allowed
         needless = self._needless(request, ranked[0]) if ranked else ""
         return (*(replace(c, refused=needless or self._doubt(c)) for c in ranked), *refused)
 

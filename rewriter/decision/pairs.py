@@ -1,9 +1,14 @@
-"""Mined pairs in memory: one dictionary lookup a request."""
+"""Mined pairs in memory: one dictionary lookup a request; a pair is read from its row when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from rewriter.decision.candidate import Pair
 from rewriter.parquet import read_parquet
@@ -22,17 +27,37 @@ _COLUMNS = (
     "domain",
     "intent",
 )
+_SERVED = pa.array(["active", "pending"])
+_KEPT = 4096  # sources whose pairs stay read
 
 
 class PairTable:
-    """Active pairs, and pending ones that wait for an approval, by ``(locale, source)``; best evidence first."""
+    """Active pairs, and pending ones that wait for an approval, by ``(locale, source)``; best evidence first.
 
-    def __init__(self, pairs: Iterable[Pair]) -> None:
-        self._pairs: dict[tuple[str, str], tuple[Pair, ...]] = {}
-        for pair in sorted(pairs, key=lambda p: (p.status != "active", -p.probability, p.rewrite)):
-            if pair.status in ("active", "pending"):
-                key = (pair.locale, pair.source)
-                self._pairs[key] = (*self._pairs.get(key, ()), pair)
+    Attributes
+    ----------
+    active_sources
+        ``(locale, source)`` of the active pairs.
+    """
+
+    def __init__(self, pairs: pa.Table) -> None:
+        """Look at a table with the columns of `Pair`."""
+        self._table = pairs.filter(pc.is_in(pairs["status"], _SERVED)).combine_chunks()
+        keys = zip(*(self._table[name].to_pylist() for name in ("locale", "source")), strict=True)
+        self._rows: dict[tuple[str, str], list[int]] = {}
+        active = set()
+        for row, (key, status) in enumerate(zip(keys, self._table["status"].to_pylist(), strict=True)):
+            self._rows.setdefault(key, []).append(row)
+            if status == "active":
+                active.add(key)
+        self.active_sources = frozenset(active)
+        self._pairs = lru_cache(_KEPT)(self._read)
+
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[Pair] = ()) -> PairTable:
+        """The table of some pairs."""
+        schema = pa.schema([REWRITE_PAIRS.schema.field(name) for name in _COLUMNS])
+        return cls(pa.Table.from_pylist([asdict(pair) for pair in pairs], schema=schema))
 
     @classmethod
     def read(cls, path: Path) -> PairTable:
@@ -45,26 +70,18 @@ class PairTable:
         ContractError
             Naming every column that breaks the contract.
         """
-        rows = conform(REWRITE_PAIRS, read_parquet(path), str(path)).select(list(_COLUMNS)).to_pylist()
-        return cls(Pair(**row) for row in rows)
+        return cls(conform(REWRITE_PAIRS, read_parquet(path), str(path)).select(list(_COLUMNS)))
 
     def __len__(self) -> int:
         """Number of sources."""
-        return len(self._pairs)
+        return len(self._rows)
 
-    def __iter__(self) -> Iterator[Pair]:
-        for pairs in self._pairs.values():
-            yield from pairs
-
-    @property
-    def active_sources(self) -> frozenset[tuple[str, str]]:
-        """``(locale, source)`` of the active pairs."""
-        return frozenset(key for key, pairs in self._pairs.items() if pairs[0].status == "active")
+    def _read(self, key: tuple[str, str]) -> tuple[Pair, ...]:
+        pairs = [Pair(**{name: self._table[name][row].as_py() for name in _COLUMNS}) for row in self._rows.get(key, ())]
+        return tuple(sorted(pairs, key=lambda p: (p.status != "active", -p.probability, p.rewrite)))
 
     def of(self, locale: str, source: str, approved: Container[tuple[str, str, str]] = frozenset()) -> tuple[Pair, ...]:
         """Pairs that may be served for a normalised source: active ones, and pending ones that an analyst approved."""
         return tuple(
-            p
-            for p in self._pairs.get((locale, source), ())
-            if p.status == "active" or (p.locale, p.source, p.rewrite) in approved
+            p for p in self._pairs((locale, source)) if p.status == "active" or (p.locale, p.source, p.rewrite) in approved
         )

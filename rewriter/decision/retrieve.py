@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewriter.decision.candidate import RETRIEVED, Candidate
@@ -33,6 +32,7 @@ class _Evidence:
     bi_encoder: float = 0.0
     rank: int | None = None
     gap: float | None = None
+    entry: Entry | None = None
 
     def add(self, layer: str, score: float, rank: int | None = None, gap: float | None = None) -> None:
         """Note one more place."""
@@ -45,39 +45,21 @@ Found = defaultdict[str, _Evidence]
 
 
 class Directory:
-    """Rows of the global index by wording: a sorted array of hashes, 16 bytes an entry, checked against the text."""
+    """Everybody's statistics by wording, whether or not there is an index."""
 
     def __init__(self, index: GlobalIndex | None) -> None:
         self._index = index
-        self._hashes, self._rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        if index is not None and len(index):
-            locales, texts = (index.entries.column(name).to_pylist() for name in ("locale", "utterance"))
-            hashes = np.fromiter(map(hash, zip(locales, texts, strict=True)), np.int64, len(texts))
-            self._rows = np.argsort(hashes, kind="stable")
-            self._hashes = hashes[self._rows]
 
     def of(self, locale: str, utterance: str) -> Entry | None:
         """Everybody's statistics of a normalised wording; None if it is not in the index."""
-        wanted = hash((locale, utterance))
-        first = int(np.searchsorted(self._hashes, wanted))
-        while self._index is not None and first < len(self._hashes) and self._hashes[first] == wanted:
-            entry = self._index.entry(int(self._rows[first]))
-            if (entry.locale, entry.utterance) == (locale, utterance):
-                return entry
-            first += 1
-        return None
+        return self._index.find(locale, utterance) if self._index is not None else None
 
     def entities(self) -> dict[str, frozenset[str]]:
         """Every slot value of the index: normalised value -> names of its slots."""
         values: dict[str, set[str]] = {}
-        slots = (
-            self._index.entries.column("slots").combine_chunks() if self._index is not None and len(self._index) else None
-        )
-        if slots is not None and len(slots.keys):
-            distinct = pa.table({"slot": slots.keys, "value": slots.items}).group_by(["slot", "value"]).aggregate([])
-            for slot, value in zip(*(distinct.column(name).to_pylist() for name in ("slot", "value")), strict=True):
-                if text := normalise(value or ""):
-                    values.setdefault(text, set()).add(slot)
+        for slot, texts in (self._index.entities if self._index is not None else {}).items():
+            for text in texts:
+                values.setdefault(text, set()).add(slot)
         return {value: frozenset(names) for value, names in values.items()}
 
 
@@ -104,24 +86,28 @@ class Retriever:
     def candidates(self, request: Request, known: Known) -> tuple[Candidate, ...]:
         """Distinct candidates other than the request itself, best bi-encoder score first, ties by text."""
         others = alternatives(request, self._settings.k_alternative)
-        vectors = np.stack([self._vector(text) for text in (request.key, *(text for text, _, _ in others))])
+        with known.timed("encode"):
+            vectors = np.stack([self._vector(text) for text in (request.key, *(text for text, _, _ in others))])
         found: Found = defaultdict(_Evidence)
         self._personal(request, known, vectors[0], found)
         if self._index is not None:
-            for hit in self._index.search(vectors[:1], self._settings.k_global, request.locale)[0]:
+            with known.timed("meaning"):
+                hits = self._index.search(vectors[:1], self._settings.k_global, request.locale)[0]
+            with known.timed("letters"):
+                hits += self._index.alike(request.key, vectors[0], self._settings.k_letters, request.locale)
+            for hit in hits:
                 found[hit.entry.utterance].add("global", float(hit.score))
-            for hit in self._index.alike(request.key, vectors[0], self._settings.k_letters, request.locale):
-                found[hit.entry.utterance].add("global", float(hit.score))
+                found[hit.entry.utterance].entry = hit.entry
         for (text, rank, gap), vector in zip(others, vectors[1:], strict=True):
             found[text].add("alternative", float(vectors[0] @ vector), rank, gap)
         found.pop(request.key, None)
-        own = {e.utterance: e for e in known.personal.entries if e.locale == request.locale} if known.personal else {}
+        own = known.personal
         candidates = [
             Candidate(
                 utterance=text,
                 layers=tuple(name for name in RETRIEVED if name in evidence.layers),
-                entry=self._directory.of(request.locale, text),
-                own=own.get(text),
+                entry=evidence.entry or self._directory.of(request.locale, text),
+                own=own.find(request.locale, text) if own else None,
                 bi_encoder=evidence.bi_encoder,
                 rank=evidence.rank,
                 gap=evidence.gap,
@@ -131,7 +117,7 @@ class Retriever:
         return tuple(sorted(candidates, key=lambda c: (-(c.bi_encoder or 0.0), c.utterance)))
 
     def _personal(self, request: Request, known: Known, query: NDArray[np.float32], found: Found) -> None:
-        if known.personal is None or not len(known.personal.entries):
+        if not known.personal:
             return
         from rewriter.retrieval.personal_index import nearest
 

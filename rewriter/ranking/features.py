@@ -92,8 +92,7 @@ def _own_days(v: View) -> float:
 
 
 def _own_share(v: View) -> float:
-    mine = v.known.personal.entries if v.known.personal else ()
-    total = sum(e.n_success for e in mine)
+    total = v.known.personal.n_success if v.known.personal else 0
     return v.candidate.own.n_success / total if v.candidate.own and total else 0.0
 
 

@@ -39,12 +39,14 @@ class StagedRanker:
         """The candidates with features and probability, likeliest first, ties in the order of layers, then of text."""
         if not candidates:
             return ()
-        features = features_of(request, known, candidates)
+        with known.timed("features"):
+            features = features_of(request, known, candidates)
         probabilities = self._first.probabilities(features)
         logits: dict[int, float] = {}
         if self._full is not None and self._cross_encoder is not None:
             few = worth_reading(probabilities, self._k)
-            scores = self._cross_encoder.scores(request.key, [candidates[i].utterance for i in few])
+            with known.timed("cross_encoder"):
+                scores = self._cross_encoder.scores(request.key, [candidates[i].utterance for i in few])
             logits = dict(zip(few, scores.tolist(), strict=True))
             for i, logit in logits.items():
                 probabilities[i] = self._full.probabilities(np.append(features[i], logit)[None, :])[0]

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from rewriter.bert.onnx import example_batch, export_int8
-from rewriter.bert.pretrained import load_pretrained
+from rewriter.bert.pretrained import first_layers, load_pretrained
 from rewriter.bert.runtime import tokenize_pairs
 from rewriter.bert.training import Progress, fit, freeze_words, shuffled_batches, tensors
 from rewriter.errors import RewriterError
@@ -120,15 +120,16 @@ def train_cross_encoder(
     out: Path,
     *,
     seed: int,
+    n_layers: int = 0,
     progress: Progress | None = None,
 ) -> list[float]:
     """Fine-tune on (request, candidate) texts with labels in {0, 1}; writes ``model.onnx`` (int8) and ``tokenizer.json``.
 
-    Returns the loss of each step.
+    Only the encoder's first ``n_layers`` layers are kept, all of them for 0. Returns the loss of each step.
     """
     encoder, tokenizer = load_pretrained(train.encoder, seed)
     torch.manual_seed(seed)
-    module = CrossEncoderModule(encoder)
+    module = CrossEncoderModule(first_layers(encoder, n_layers) if n_layers else encoder)
     freeze_words(module.encoder)
     rows = _balanced(labels, seed)
     tokens = tokenize_pairs(tokenizer, [requests[i] for i in rows], [candidates[i] for i in rows], MAX_LENGTH)
@@ -216,7 +217,14 @@ def train_ranker(
     if texts.is_enough and settings.retrieval.k_cross_encoder > 0:
         say(f"cross-encoder: {len(texts.labels)} pairs of texts, {int(texts.labels.sum())} of them right")
         losses = train_cross_encoder(
-            texts.requests, texts.candidates, texts.labels, settings.train, out, seed=settings.seed, progress=progress
+            texts.requests,
+            texts.candidates,
+            texts.labels,
+            settings.train,
+            out,
+            seed=settings.seed,
+            n_layers=settings.retrieval.layers_cross_encoder,
+            progress=progress,
         )
         card["metrics"]["cross_encoder"] = {"pairs": len(texts.labels), "last_loss": round(float(np.mean(losses[-10:])), 6)}
         _second_stage(card, examples, first, CrossEncoder(out), settings.retrieval.k_cross_encoder)

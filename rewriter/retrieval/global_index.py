@@ -3,61 +3,62 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
-from rewriter.retrieval.entries import Entry, Hit, entry_of
+from rewriter.retrieval.entries import Entry, Hit
+from rewriter.retrieval.entry_table import EntryTable, entities_of, order_of
 from rewriter.retrieval.sketch import sketch
-from rewriter.retrieval.vector_index import Rows, VectorIndex, build_index, load_index
-from schemas.table import conform
-from schemas.tables import INDEX_ENTRIES
+from rewriter.retrieval.vector_index import VectorIndex, build_index, load_index
 
 __all__ = ["Entry", "GlobalIndex", "Hit"]
 
-ENTRIES, VECTORS, LETTERS, CARD = "entries.parquet", "index.faiss", "letters.faiss", "global.json"
-_KEPT = 1 << 16  # entries, about 40 MB
+ENTRIES, ENTITIES, VECTORS, LETTERS, CARD = (
+    "entries.arrow",
+    "entities.json",
+    "index.faiss",
+    "letters.faiss",
+    "global.json",
+)
 
-
-def _locale_rows(locales: pa.ChunkedArray) -> dict[str, Rows]:
-    """The range of rows of each locale; rows of one locale lie together."""
-    rows: dict[str, Rows] = {}
-    runs = pc.run_end_encode(locales.combine_chunks())
-    first = 0
-    for locale, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-        if locale in rows:
-            raise RewriterError(f"index_entries: rows of locale '{locale}' do not lie together")
-        rows[locale] = Rows(first, end)
-        first = end
-    return rows
+#: Dimensions of a sketch that share a 4-bit code: they are independent, so a code tells less of each than of a vector's.
+_PER_CODE = 2
 
 
 class GlobalIndex:
-    """Entries, their vectors and the sketches of their letters; row i of the table is row i of both indexes."""
+    """Entries, their vectors and the sketches of their letters; row i of the table is row i of both indexes.
 
-    def __init__(self, entries: pa.Table, index: VectorIndex, letters: VectorIndex, encoder_version: str = "") -> None:
-        """Join them.
+    Attributes
+    ----------
+    entities
+        Name of a slot -> its normalised values in the entries.
+    """
+
+    def __init__(
+        self,
+        entries: EntryTable,
+        entities: Mapping[str, list[str]],
+        index: VectorIndex,
+        letters: VectorIndex | None = None,
+        encoder_version: str = "",
+    ) -> None:
+        """Join them; without ``letters`` nothing is found by letters.
 
         Raises
         ------
         RewriterError
-            If there are not as many entries as vectors or sketches, or a locale's rows are scattered.
+            If there are not as many entries as vectors or sketches.
         """
         for name, part in (("vectors", index), ("sketches", letters)):
-            if entries.num_rows != part.size:
-                raise RewriterError(f"global index: {entries.num_rows} entries but {part.size} {name}")
-        self.entries = conform(INDEX_ENTRIES, entries).combine_chunks()
-        self.encoder_version = encoder_version
+            if part is not None and len(entries) != part.size:
+                raise RewriterError(f"global index: {len(entries)} entries but {part.size} {name}")
+        self.entries, self.entities, self.encoder_version = entries, entities, encoder_version
         self._index, self._letters = index, letters
-        self._entry = lru_cache(_KEPT)(self._read)
-        self._rows = _locale_rows(self.entries.column("locale")) if entries.num_rows else {}
 
     def __len__(self) -> int:
         return self._index.size
@@ -69,26 +70,43 @@ class GlobalIndex:
 
     @property
     def kind(self) -> str:
-        """``flat`` or ``hnsw``."""
+        """``flat`` or ``lists``."""
         return self._index.kind
 
     @property
     def locales(self) -> tuple[str, ...]:
         """Locales with at least one entry, sorted."""
-        return tuple(sorted(self._rows))
+        return tuple(sorted(self.entries.rows))
 
     @classmethod
     def build(
-        cls, entries: pa.Table, vectors: NDArray[np.float32], flat_limit: int, encoder_version: str = ""
+        cls,
+        entries: pa.Table,
+        vectors: NDArray[np.float32],
+        flat_limit: int,
+        encoder_version: str = "",
+        *,
+        letters: bool = True,
     ) -> GlobalIndex:
-        """An index of the entries (sorted by locale) and their normalised vectors (n, dim)."""
-        index = build_index(vectors, flat_limit)  # first, since it may refuse the vectors
-        letters = build_index(sketch(entries.column("utterance").to_pylist()), flat_limit)
-        return cls(entries, index, letters, encoder_version)
+        """An index of the entries and their normalised vectors (n, dim), in any order."""
+        if len(vectors) != len(entries):
+            raise RewriterError(f"global index: {len(entries)} entries but {len(vectors)} vectors")
+        order = order_of(entries)
+        if (np.diff(order) != 1).any():
+            entries, vectors = entries.take(order), vectors[order]
+        table = EntryTable(entries)
+        sketches = sketch(entries.column("utterance").to_pylist()) if letters else None
+        return cls(
+            table,
+            entities_of(table.table),
+            build_index(vectors, flat_limit),
+            None if sketches is None else build_index(sketches, flat_limit, _PER_CODE),
+            encoder_version,
+        )
 
     @classmethod
     def load(cls, folder: Path | str) -> GlobalIndex:
-        """The index of a folder that `save` wrote.
+        """The index of a folder that `save` wrote; its files are mapped, not copied.
 
         Raises
         ------
@@ -98,30 +116,36 @@ class GlobalIndex:
         folder = Path(folder)
         try:
             card = json.loads((folder / CARD).read_text("utf-8"))
-            entries = pq.ParquetFile(folder / ENTRIES).read()
-            index, letters = (load_index(folder / name, str(card["kind"])) for name in (VECTORS, LETTERS))
+            entities = json.loads((folder / ENTITIES).read_text("utf-8"))
+            entries = pa.ipc.open_file(pa.memory_map(str(folder / ENTRIES))).read_all()
+            kind, letters = str(card["kind"]), card["letters"]
+            index = load_index(folder / VECTORS, kind)
+            sketches = load_index(folder / LETTERS, kind) if letters else None
         except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
             raise RewriterError(f"global index {folder}: cannot be read ({error})") from error
-        return cls(entries, index, letters, str(card.get("encoder", "")))
+        return cls(EntryTable(entries), entities, index, sketches, str(card.get("encoder", "")))
 
     def save(self, folder: Path) -> None:
-        """Write ``entries.parquet``, ``index.faiss``, ``letters.faiss`` and ``global.json`` into the folder."""
-        pq.write_table(self.entries, folder / ENTRIES, compression="zstd")
+        """Write ``entries.arrow``, ``entities.json``, ``index.faiss``, ``letters.faiss`` (if any) and ``global.json``."""
+        table = self.entries.table
+        with pa.OSFile(str(folder / ENTRIES), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        (folder / ENTITIES).write_text(json.dumps(self.entities, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
         self._index.save(folder / VECTORS)
-        self._letters.save(folder / LETTERS)
+        if self._letters is not None:
+            self._letters.save(folder / LETTERS)
         card = {"dim": self.dim, "encoder": self.encoder_version, "kind": self.kind, "n": len(self)}
+        locales = {locale: rows.size for locale, rows in self.entries.rows.items()}
+        card |= {"letters": self._letters is not None, "locales": locales}
         (folder / CARD).write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", "utf-8")
 
-    def entry(self, row: int) -> Entry:
-        """The entry of a row; those asked for of late are kept, since few requests make most of the traffic."""
-        return self._entry(row)
-
-    def _read(self, row: int) -> Entry:
-        return entry_of({name: self.entries.column(name)[row].as_py() for name in self.entries.column_names})
+    def find(self, locale: str, utterance: str) -> Entry | None:
+        """Everybody's statistics of a normalised wording; None if it is not in the index."""
+        return self.entries.find(locale, utterance)
 
     def search(self, vectors: NDArray[np.float32], k: int, locale: str) -> list[list[Hit]]:
         """For each query of ``vectors`` (n, dim) its best ``k`` entries of the locale, best first; none of another."""
-        rows = self._rows.get(locale)
+        rows = self.entries.rows.get(locale)
         if rows is None or k < 1:
             return [[] for _ in vectors]
         queries = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -131,14 +155,16 @@ class GlobalIndex:
     def alike(self, text: str, vector: NDArray[np.float32], k: int, locale: str) -> list[Hit]:
         """The ``k`` entries of the locale whose letters and sounds are most like a normalised text's, best first.
 
-        Their score is that of `search`: the inner product of their vector and the query's (dim,).
+        Their score is that of `search`: the inner product of their vector and the query's (dim,). None are found in an
+        index without letters.
         """
-        rows = self._rows.get(locale)
-        if rows is None or k < 1:
+        rows = self.entries.rows.get(locale)
+        if rows is None or self._letters is None or k < 1:
             return []
         found = self._letters.search(sketch([text]), min(k, rows.size), rows)[1][0]
         found = found[found >= 0]
         return self._hits((self._index.vectors(found) @ vector).tolist(), found)
 
     def _hits(self, scores: Sequence[float], found: Sequence[int]) -> list[Hit]:
-        return [Hit(self.entry(int(row)), float(score)) for score, row in zip(scores, found, strict=True) if row >= 0]
+        pairs = zip(scores, found, strict=True)
+        return [Hit(self.entries.entry(int(row)), float(score)) for score, row in pairs if row >= 0]

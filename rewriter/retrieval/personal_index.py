@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -38,10 +39,9 @@ class PersonalStore(Protocol):
 
 def nearest(own: PersonalEntries, vector: NDArray[np.float32], k: int, locale: str | None = None) -> list[Hit]:
     """The best ``k`` entries (of the locale, if given) by inner product, best first; ties keep the stored order."""
-    scores = own.vectors @ np.asarray(vector, dtype=np.float32).reshape(-1)
-    best = np.argsort(-scores, kind="stable")
-    hits = (Hit(own.entries[i], float(scores[i])) for i in best if locale is None or own.entries[i].locale == locale)
-    return [hit for hit, _ in zip(hits, range(max(k, 0)), strict=False)]
+    scores, locales = own.scores(np.asarray(vector, dtype=np.float32).reshape(-1)), own.columns["locale"]
+    best = (int(i) for i in np.argsort(-scores, kind="stable") if locale is None or locales[i] == locale)
+    return [Hit(own[i], float(scores[i])) for i in islice(best, max(k, 0))]
 
 
 def key_of(user_id: str) -> bytes:
@@ -93,7 +93,7 @@ class LmdbStore:
                     return unpack(page, where)
         except lmdb.Error as error:
             raise RewriterError(f"{where}: {error}") from error
-        return PersonalEntries((), np.zeros((0, self.dim), np.float32))
+        return PersonalEntries.of((), np.zeros((0, self.dim), np.float32))
 
     def search(self, user_id: str, vector: NDArray[np.float32], k: int, locale: str | None = None) -> list[Hit]:
         """The user's best ``k`` entries for a query (dim,), best first. Exact."""
@@ -114,7 +114,7 @@ def _commits(users: Iterable[tuple[str, PersonalEntries]]) -> Iterator[list[tupl
     group: list[tuple[bytes, bytes]] = []
     size = 0
     for user_id, own in users:
-        group.append((key_of(user_id), pack(own.entries, own.vectors)))
+        group.append((key_of(user_id), pack(own)))
         size += _page_bytes(*group[-1])
         if size >= _COMMIT:
             yield group
@@ -155,7 +155,7 @@ def write_store(
     def counted() -> Iterator[tuple[str, PersonalEntries]]:
         nonlocal n_entries
         for user_id, own in users:
-            n_entries += len(own.entries)
+            n_entries += len(own)
             yield user_id, own
 
     with TemporaryDirectory(dir=folder) as scratch:

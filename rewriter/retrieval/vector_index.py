@@ -1,8 +1,9 @@
-"""FAISS indexes over normalised vectors: exact while small, HNSW over 8-bit codes when large."""
+"""FAISS indexes over normalised vectors: exact while small, lists of codes when large."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,10 +15,14 @@ from rewriter.errors import RewriterError
 
 faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 
-LINKS = 32  # neighbours a node keeps: the usual choice for a few hundred dimensions
-EF_BUILD = 80
-EF_SEARCH = 96  # recall@10 of 0.98 and more on request embeddings, see tests and benchmarks
-GRAPH_SHARE = 0.1  # a smaller part of the graph is scanned instead: few of the visited nodes would be in it
+#: Vectors a list; of those nearest to a query as many lists are scanned as should hold SCANNED rows of the range asked for.
+LIST_SIZE = 512
+SCANNED = 160_000
+#: Of these the likeliest by 4-bit codes are scored again by 8-bit ones: recall@10 0.98 and more, see benchmarks/serving.
+REFINED = 400
+_CODES = 16  # of 4 bits; fewer vectors cannot place them
+_TRAINING = 40  # vectors a list that place its centre
+_ROUNDS = 8  # of k-means; more move no list that a query would miss
 
 
 class Rows(NamedTuple):
@@ -52,6 +57,17 @@ class VectorIndex(Protocol):
         ...
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """FAISS in one thread: sums change with their number, and for one query a team of them costs more than it saves."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
 class _FaissIndex:
     kind: str
 
@@ -63,7 +79,8 @@ class _FaissIndex:
     def _result(
         self, queries: NDArray[np.float32], k: int, params: Any = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        scores, found = self._index.search(queries, k, params=params)
+        with _one_thread():
+            scores, found = self._index.search(queries, k, params=params)
         return scores, found
 
     def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
@@ -96,48 +113,48 @@ class FlatIndex(_FaissIndex):
         return self._result(queries, k, faiss.SearchParameters(sel=within))
 
 
-class HnswIndex(_FaissIndex):
-    """Approximate search: a navigable graph (HNSW) over vectors of 8 bits a dimension.
+class ListsIndex(_FaissIndex):
+    """Approximate search: lists of vectors by their nearest centre, scanned by 4-bit codes, the best scored by 8-bit ones.
 
     References
     ----------
-    Malkov and Yashunin 2018, *Efficient and robust approximate nearest neighbor search using HNSW graphs*, section 4.
+    Jegou, Douze and Schmid 2011, *Product quantization for nearest neighbor search*, section 4: the inverted file; Andre,
+    Kermarrec and Le Scouarnec 2015, *Cache locality is not enough*, section 4: scanning codes of 4 bits in registers.
     """
 
-    kind = "hnsw"
+    kind = "lists"
 
     @classmethod
-    def build(cls, vectors: NDArray[np.float32]) -> HnswIndex:
-        """A graph of the vectors (n, dim), built by one thread, since the order of insertion shapes the graph."""
-        threads = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(1)
-        try:
-            index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_INNER_PRODUCT)
-            index.hnsw.efConstruction = EF_BUILD
+    def build(cls, vectors: NDArray[np.float32], per_code: int = 4) -> ListsIndex:
+        """An index of the vectors (n, dim), built by one thread; ``per_code`` dimensions share a 4-bit code."""
+        dim, n_lists = vectors.shape[1], max(1, len(vectors) // LIST_SIZE)
+        n_codes = next(m for m in range(max(1, dim // per_code), 0, -1) if dim % m == 0)
+        centres = faiss.IndexFlatIP(dim)
+        lists = faiss.IndexIVFPQFastScan(centres, dim, n_lists, n_codes, 4, faiss.METRIC_INNER_PRODUCT)
+        lists.cp.spherical = True
+        lists.cp.niter, lists.cp.max_points_per_centroid, lists.cp.min_points_per_centroid = _ROUNDS, _TRAINING, 1
+        codes = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexRefine(lists, codes)
+        with _one_thread():
             index.train(vectors)
             index.add(vectors)
-        finally:
-            faiss.omp_set_num_threads(threads)
         return cls(index)
 
     def search(self, queries: NDArray[np.float32], k: int, rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """See `VectorIndex.search`. A small range of rows is scanned whole, because the graph would miss most of it."""
-        effort = max(EF_SEARCH, 2 * k)
-        if rows.size == self.size:
-            return self._result(queries, k, faiss.SearchParametersHNSW(efSearch=effort))
-        within = faiss.IDSelectorRange(rows.first, rows.end, True)
-        if rows.size < GRAPH_SHARE * self.size:
-            codes = faiss.downcast_index(self._index.storage)
-            scores, found = codes.search(queries, k, params=faiss.SearchParameters(sel=within))
-            return scores, found
-        params = faiss.SearchParametersHNSW(sel=within, efSearch=effort)
-        return self._result(queries, k, params)
+        """See `VectorIndex.search`. The smaller the range of rows, the more lists are scanned for it."""
+        n_lists: int = faiss.downcast_index(self._index.base_index).nlist
+        wanted = -(-SCANNED * n_lists // max(rows.size, 1))
+        within = None if rows.size == self.size else faiss.IDSelectorRange(rows.first, rows.end)
+        scan = faiss.SearchParametersIVF(nprobe=min(n_lists, wanted), sel=within)
+        return self._result(
+            queries, k, faiss.IndexRefineSearchParameters(k_factor=max(1.0, REFINED / k), base_index_params=scan)
+        )
 
 
-def build_index(vectors: NDArray[np.float32], flat_limit: int) -> VectorIndex:
-    """Exact up to ``flat_limit`` vectors, else a graph over 8-bit codes. Row i of ``vectors`` (n, dim) is row i."""
+def build_index(vectors: NDArray[np.float32], flat_limit: int, per_code: int = 4) -> VectorIndex:
+    """Exact up to ``flat_limit`` vectors, else lists (see `ListsIndex.build`). Row i of ``vectors`` (n, dim) is row i."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    return FlatIndex.build(vectors) if len(vectors) <= flat_limit else HnswIndex.build(vectors)
+    return FlatIndex.build(vectors) if len(vectors) <= max(flat_limit, _CODES) else ListsIndex.build(vectors, per_code)
 
 
 def load_index(file: Path, kind: str) -> VectorIndex:
@@ -148,10 +165,11 @@ def load_index(file: Path, kind: str) -> VectorIndex:
     RewriterError
         Naming the file, if it cannot be read as an index, or the kind, if it is unknown.
     """
-    kinds = {cls.kind: cls for cls in (FlatIndex, HnswIndex)}
+    kinds = {cls.kind: cls for cls in (FlatIndex, ListsIndex)}
     if kind not in kinds:
         raise RewriterError(f"{file}: unknown kind of index '{kind}', expected one of {', '.join(sorted(kinds))}")
     try:
-        return kinds[kind](faiss.read_index(str(file)))
+        # Mapped, not read: several servers share the pages, and those that verification read are not read again.
+        return kinds[kind](faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC))
     except RuntimeError as error:  # FAISS raises nothing narrower
         raise RewriterError(f"{file}: not a readable index ({str(error).splitlines()[0]})") from error

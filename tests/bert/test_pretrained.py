@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
-from rewriter.bert.pretrained import encoder_folder, load_pretrained, packaged_folder, verify_weights
+from rewriter.bert.pretrained import encoder_folder, first_layers, load_pretrained, packaged_folder, verify_weights
 from rewriter.errors import RewriterError
 
 
@@ -52,3 +53,17 @@ def test_vocabulary_alone_makes_the_same_tokens_as_the_tokenizer_file(tiny_bert:
     _, without = load_pretrained(folder)
     assert with_file.encode(text).ids == without.encode(text).ids
     assert with_file.encode(text).tokens[:4] == ["[CLS]", "play", "the", "jazz"]
+
+
+def test_the_first_layers_are_the_encoder_stopped_there(tiny_bert: Path) -> None:
+    ids = torch.tensor([[2, 5, 6, 3]])
+    whole, _ = load_pretrained(tiny_bert)
+    hidden = whole(ids, output_hidden_states=True).hidden_states
+    for n_layers, expected in ((1, hidden[1]), (2, hidden[2]), (5, hidden[2])):
+        fewer = first_layers(load_pretrained(tiny_bert)[0], n_layers)
+        assert torch.equal(fewer(ids).last_hidden_state, expected)
+
+
+def test_layers_that_are_kept_elsewhere_are_refused() -> None:
+    with pytest.raises(RewriterError, match="the layers of a Linear cannot be counted"):
+        first_layers(torch.nn.Linear(2, 2), 1)

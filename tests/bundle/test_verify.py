@@ -89,9 +89,9 @@ def test_every_fault_of_a_manifest_is_named_at_once():
 
 def test_a_bundle_of_another_contract_is_refused_even_if_it_is_well_sealed(bundle):
     content = {k: v for k, v in read_manifest(bundle).items() if k not in ("version", "parent", "checksum")}
-    newer = seal(content | {"contract_version": 2}, None)
+    newer = seal(content | {"contract_version": 3}, None)
     (bundle / MANIFEST).write_bytes(manifest_bytes(newer))
-    with pytest.raises(ContractError, match="contract_version is 2, expected 1"):
+    with pytest.raises(ContractError, match="contract_version is 3, expected 2"):
         read_manifest(bundle)
 
 

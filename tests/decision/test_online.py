@@ -52,7 +52,7 @@ class Drawer:
     def entries(self, user_id):
         own = tuple(self._users.get(user_id, ()))
         vectors = Letters().encode([e.utterance for e in own]) if own else np.zeros((0, DIM), np.float32)
-        return PersonalEntries(own, vectors)
+        return PersonalEntries.of(own, vectors)
 
     def search(self, user_id, vector, k, locale=None):
         raise AssertionError("the engine reads a user's page once")
@@ -80,7 +80,7 @@ def engine(pairs=(), gates=OPEN, settings=None, **weights) -> Engine:
     index = GlobalIndex.build(table_of(ENTRIES), Letters().encode([e.utterance for e in ENTRIES]), 1000)
     parts = Parts(
         settings or Settings(),
-        PairTable(pairs),
+        PairTable.of_pairs(pairs),
         Letters(),
         index,
         Drawer(OWN),

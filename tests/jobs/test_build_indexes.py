@@ -118,7 +118,7 @@ def test_the_personal_index_gives_each_user_their_own_and_is_the_same_bytes_twic
     store, model = LmdbStore(tmp_path / "a"), OnnxEncoder(encoder)
     for user in range(9):
         words = f"call street {user} north"
-        assert {e.utterance for e in store.entries(f"u{user}").entries} == {words, *(f"play {s}" for s in SONGS)}
+        assert {e.utterance for e in store.entries(f"u{user}")} == {words, *(f"play {s}" for s in SONGS)}
         best = store.search(f"u{user}", model.encode([words])[0], 1)[0]
         assert (best.entry.utterance, best.entry.n_success) == (words, 6)  # two of the eight days are held out
         assert best.score == pytest.approx(1.0, abs=2e-3)

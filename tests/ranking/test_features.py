@@ -35,7 +35,7 @@ KNOWN = Known(
     NoControls(),
     entry=entry("play beet it", 8, 4),
     own=None,
-    personal=PersonalEntries((OWN, entry("rain tomorrow", 9, 0)), np.zeros((2, 4), np.float32)),
+    personal=PersonalEntries.of((OWN, entry("rain tomorrow", 9, 0)), np.zeros((2, 4), np.float32)),
 )
 BEAT_IT = Candidate(
     "play beat it",

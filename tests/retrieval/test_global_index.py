@@ -21,7 +21,7 @@ def some_entries() -> list[Entry]:
     ]
 
 
-@pytest.fixture(scope="module", params=["flat", "hnsw"])
+@pytest.fixture(scope="module", params=["flat", "lists"])
 def index(request, unit) -> GlobalIndex:
     n = sum(LOCALES.values())
     return GlobalIndex.build(table_of(some_entries()), unit(n, DIM, 3), n if request.param == "flat" else 10, "v1")
@@ -85,13 +85,35 @@ def test_entries_and_vectors_that_do_not_match_are_refused(vectors):
         GlobalIndex.build(table_of(some_entries()), vectors[:5], 10)
 
 
-def test_a_locale_whose_rows_are_scattered_is_refused(vectors):
-    scattered = [Entry("a", "en-US"), Entry("b", "de-DE"), Entry("c", "en-US")]
-    with pytest.raises(RewriterError, match="'en-US' do not lie together"):
-        GlobalIndex.build(table_of(scattered), vectors[:3], 10)
+def test_rows_in_any_order_are_found_by_their_words_and_by_their_vectors(vectors):
+    scattered = [Entry("zu", "en-US"), Entry("b", "de-DE"), Entry("über", "en-US"), Entry("ab", "en-US")]
+    index = GlobalIndex.build(table_of(scattered), vectors[:4], 10)
+    for entry, vector in zip(scattered, vectors, strict=False):
+        assert index.find(entry.locale, entry.utterance) == entry
+        assert index.search(vector[None], 1, entry.locale)[0][0].entry == entry
 
 
-@pytest.mark.parametrize("file", ["entries.parquet", "index.faiss", "letters.faiss", "global.json"])
+@pytest.mark.parametrize("words", ["", "request", "request 0 ", "request 9999", "zzz", "über"])
+def test_words_that_no_entry_has_are_not_found(index: GlobalIndex, words: str):
+    assert index.find("en-GB", words) is None
+    assert index.find("es-ES", "request 1") is None
+
+
+def test_the_entities_are_the_normalised_slot_values(vectors):
+    rows = [Entry("a", "en-US", slots={"song": "Beat It!", "day": ""}), Entry("b", "en-US", slots={"song": "beat it"})]
+    assert GlobalIndex.build(table_of(rows), vectors[:2], 10).entities == {"song": ["beat it"]}
+
+
+def test_an_index_without_letters_finds_by_meaning_alone_and_has_no_file_of_them(vectors, tmp_path: Path):
+    n = sum(LOCALES.values())
+    GlobalIndex.build(table_of(some_entries()), vectors, n, letters=False).save(tmp_path)
+    assert not (tmp_path / "letters.faiss").exists()
+    index = GlobalIndex.load(tmp_path)
+    assert index.alike("request 123", vectors[5], 5, "en-US") == []
+    assert len(index.search(vectors[:1], 3, "en-US")[0]) == 3
+
+
+@pytest.mark.parametrize("file", ["entries.arrow", "entities.json", "index.faiss", "letters.faiss", "global.json"])
 def test_a_missing_or_broken_file_is_one_error_that_names_the_folder(index: GlobalIndex, tmp_path: Path, file: str):
     index.save(tmp_path)
     (tmp_path / file).write_bytes(b"broken")

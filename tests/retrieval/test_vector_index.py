@@ -1,4 +1,4 @@
-"""FAISS beside brute force: the exact index must equal it, the graph must nearly find what it finds."""
+"""FAISS beside brute force: the exact index must equal it, the lists must nearly find what it finds."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
-from rewriter.retrieval.vector_index import FlatIndex, HnswIndex, Rows, VectorIndex, build_index, load_index
+from rewriter.retrieval.vector_index import FlatIndex, ListsIndex, Rows, VectorIndex, build_index, load_index
 
 N, DIM = 3000, 48
 
@@ -32,8 +32,8 @@ def queries(unit) -> NDArray[np.float32]:
 
 
 @pytest.fixture(scope="module")
-def graph(vectors) -> VectorIndex:
-    return HnswIndex.build(vectors)
+def lists(vectors) -> VectorIndex:
+    return ListsIndex.build(vectors)
 
 
 @pytest.mark.parametrize("rows", [Rows(0, N), Rows(0, 10), Rows(700, 1900), Rows(N - 1, N)])
@@ -45,20 +45,20 @@ def test_the_flat_index_equals_brute_force_in_any_range(vectors, queries, rows: 
 
 
 @pytest.mark.parametrize("rows", [Rows(0, N), Rows(500, 2500), Rows(100, 200), Rows(5, 15)])
-def test_the_graph_finds_nearly_what_brute_force_finds_and_never_outside_the_range(graph, vectors, queries, rows: Rows):
-    scores, found = graph.search(queries, 10, rows)
+def test_the_lists_hold_nearly_what_brute_force_finds_and_never_outside_the_range(lists, vectors, queries, rows: Rows):
+    scores, found = lists.search(queries, 10, rows)
     assert recall(found, brute_force(vectors, queries, 10, rows)) >= 0.95
     assert ((found >= rows.first) & (found < rows.end)).all()
     # 8-bit codes move a score a little, never much.
     np.testing.assert_allclose(scores, np.einsum("nd,nkd->nk", queries, vectors[found]), atol=0.02)
 
 
-def test_size_decides_between_exact_search_and_the_graph(vectors):
+def test_size_decides_between_exact_search_and_lists(vectors):
     assert build_index(vectors[:100], flat_limit=100).kind == "flat"
-    assert build_index(vectors[:101], flat_limit=100).kind == "hnsw"
+    assert build_index(vectors[:101], flat_limit=100).kind == "lists"
 
 
-@pytest.mark.parametrize("kind", [FlatIndex, HnswIndex])
+@pytest.mark.parametrize("kind", [FlatIndex, ListsIndex])
 def test_the_same_vectors_give_the_same_bytes_whatever_the_threads(kind, vectors, tmp_path: Path):
     import faiss
 
@@ -70,7 +70,7 @@ def test_the_same_vectors_give_the_same_bytes_whatever_the_threads(kind, vectors
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+@pytest.mark.parametrize("kind", ["flat", "lists"])
 def test_a_saved_index_answers_as_before(kind: str, vectors, queries, tmp_path: Path):
     index = build_index(vectors, flat_limit=N if kind == "flat" else 0)
     index.save(tmp_path / "i")

@@ -23,6 +23,10 @@ from rewriter.retrieval.personal_index import write_store
 from serving.app import create_app
 
 ROOT = Path(__file__).parents[2]
+LAYERS = {
+    name: {"enabled": True, "threshold": 0.5, "reason": "test"}
+    for name in ("precomputed", "personal", "global", "alternative")
+}
 
 
 @pytest.fixture(scope="session")
@@ -100,12 +104,20 @@ def models(tiny_bert, tmp_path_factory):
     vectors = encoder.encode([e.utterance for e in everybody])
     GlobalIndex.build(table_of(everybody), vectors, 1000).save(folders["global"])
     own = {name: [entry(text, 1)] for name, text in (("ann", "play my kitchen album"), ("bob", "play my kitchen song"))}
-    pages = {name: PersonalEntries(tuple(es), encoder.encode([e.utterance for e in es])) for name, es in own.items()}
+    pages = {name: PersonalEntries.of(es, encoder.encode([e.utterance for e in es])) for name, es in own.items()}
     write_store(folders["personal"], sorted(pages.items()), 32)
     by_wording = np.array([20.0 if name == "characters" else 0.0 for name in NAMES])
     first = Combiner(NAMES, np.zeros(len(NAMES)), np.ones(len(NAMES)), by_wording, -14.0)
     (folders["ranker"] / "ranker.json").write_text(json.dumps({"first": first.as_json(), "full": None}))
     return folders
+
+
+@pytest.fixture
+def full(tmp_path, pair, publish_pairs, models):
+    """A folder of bundles with one version of every part, every layer on."""
+    folder = tmp_path / "bundles"
+    publish_pairs(folder, pair(), folders=models, decision={"layers": LAYERS})
+    return folder
 
 
 class Layer:

@@ -4,9 +4,11 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from rewriter.decision.engine import Engine
 from rewriter.retrieval.page import unpack
 from serving.service import Limits
 
@@ -91,6 +93,59 @@ def test_the_server_has_a_deadline_of_its_own(bundles, live, first_layer):
         assert ask(client)["reason"] == "deadline: no decision within 80 ms"
         assert ask(client, deadline_ms=60_000)["reason"] == "deadline: no decision within 80 ms"
         release.set()
+
+
+#: Part -> a request that is rewritten with its help, and its methods.
+PARTS = {
+    "encoder": ({"utterance": "play jaz music"}, ("encode",)),
+    "index": ({"utterance": "play jaz music"}, ("search",)),
+    "store": ({"utterance": "play my kitchen albums", "user_id": "ann"}, ("entries",)),
+    "ranker": ({"utterance": "play jaz music"}, ("rank",)),
+}
+
+
+class Faulty:
+    """A real part, some of whose methods do something else."""
+
+    def __init__(self, part, methods, do):
+        self._part, self._methods, self._do = part, methods, do
+
+    def __getattr__(self, name):
+        return self._do if name in self._methods else getattr(self._part, name)
+
+
+def put(client, part, faulty):
+    with client.app.state.holder.lease() as loaded:
+        object.__setattr__(loaded, "engine", Engine(replace(loaded.engine.parts, **{part: faulty})))
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("fault", ["raises", "hangs", "is missing"])
+def test_whichever_part_fails_the_answer_is_in_time_without_a_rewrite_and_says_why(part, fault, full, live):
+    release = threading.Event()
+
+    def fail(*_, **__):
+        if fault == "hangs":
+            release.wait(20)
+        raise OSError("a secret of the disk")
+
+    body, methods = PARTS[part]
+    with live(full) as client:
+        assert ask(client, **body)["rewrite"] is not None
+        with client.app.state.holder.lease() as loaded:
+            whole = getattr(loaded.engine.parts, part)
+        put(client, part, None if fault == "is missing" else Faulty(whole, methods, fail))
+        began = time.monotonic()
+        answer = ask(client, **body, deadline_ms=500)
+        assert time.monotonic() - began < 5
+        assert client.get("/health/ready").status_code == 200
+        release.set()
+    assert (answer["rewrite"], answer["source"]) == (None, "none")
+    expected = {"raises": "failed open: rewriter.", "hangs": "deadline: no decision within 500 ms"}
+    missing = {"encoder": "no encoder in the bundle", "ranker": "no ranker in the bundle"}
+    assert expected.get(fault, missing.get(part, "")) in answer["reason"]
+    assert answer["reason"]
+    assert "secret" not in answer["reason"]
 
 
 def test_overload_answers_at_once_and_passes(bundles, live, first_layer):

@@ -1,22 +1,8 @@
 """A bundle with models and indexes behind the real server: each layer answers, and nobody sees another user's words."""
 
-import pytest
-
 from jobs import control
 from rewriter.bundle import verify
 from rewriter.bundle.layout import current
-
-LAYERS = {
-    name: {"enabled": True, "threshold": 0.5, "reason": "test"}
-    for name in ("precomputed", "personal", "global", "alternative")
-}
-
-
-@pytest.fixture
-def full(tmp_path, pair, publish_pairs, models):
-    folder = tmp_path / "bundles"
-    publish_pairs(folder, pair(), folders=models, decision={"layers": LAYERS})
-    return folder
 
 
 def ask(client, utterance, **more):

@@ -1,0 +1,113 @@
+"""The rows of the global index: sorted by locale and text, read from the columns' own bytes; nothing is built at start."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rewriter.errors import RewriterError
+from rewriter.retrieval.entries import Entry
+from rewriter.retrieval.vector_index import Rows
+from rewriter.text import normalise
+from schemas.table import conform
+from schemas.tables import INDEX_ENTRIES
+
+_KEPT = 1 << 16  # entries, about 40 MB
+_ORDER = [("locale", "ascending"), ("utterance", "ascending")]
+
+
+def order_of(entries: pa.Table) -> NDArray[np.int64]:
+    """Row numbers (n,) of ``index_entries`` in the order that an `EntryTable` wants; equal rows keep theirs."""
+    order: NDArray[np.int64] = pc.sort_indices(entries, _ORDER).to_numpy().astype(np.int64)
+    return order
+
+
+def _locale_rows(locales: pa.Array) -> dict[str, Rows]:
+    """The range of rows of each locale.
+
+    Raises
+    ------
+    RewriterError
+        If the rows of one do not lie together.
+    """
+    rows: dict[str, Rows] = {}
+    runs = pc.run_end_encode(locales)
+    first = 0
+    for locale, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        if locale in rows:
+            raise RewriterError(f"index_entries: rows of locale '{locale}' do not lie together")
+        rows[locale] = Rows(first, end)
+        first = end
+    return rows
+
+
+class EntryTable:
+    """Entries by row, and rows by wording."""
+
+    def __init__(self, entries: pa.Table) -> None:
+        """Look at a table of ``index_entries`` in the order of `order_of`.
+
+        Raises
+        ------
+        ContractError
+            Naming every column that breaks the contract.
+        RewriterError
+            If the rows of one locale do not lie together.
+        """
+        self.table = conform(INDEX_ENTRIES, entries).combine_chunks()
+        columns = {name: self._array(name) for name in self.table.column_names}
+        self.rows = _locale_rows(columns["locale"]) if len(self) else {}
+        self._texts = [columns[name] for name in ("utterance", "locale", "domain", "intent")]
+        numbers = ("n_success", "n_defect", "n_users", "last_seen")
+        self._numbers = [columns[name].view(pa.int64()).to_numpy() for name in numbers]
+        self._slots = columns["slots"]
+        _, starts, letters = columns["utterance"].buffers()
+        self._starts, self._letters = memoryview(starts or b"").cast("i"), memoryview(letters or b"")
+        self._entry = lru_cache(_KEPT)(self._read)
+
+    def _array(self, name: str) -> pa.Array:
+        chunked = self.table.column(name)
+        return chunked.chunk(0) if chunked.num_chunks else pa.array([], chunked.type)
+
+    def __len__(self) -> int:
+        rows: int = self.table.num_rows
+        return rows
+
+    def entry(self, row: int) -> Entry:
+        """The entry of a row; those asked for of late are kept, since few requests make most of the traffic."""
+        return self._entry(row)
+
+    def _read(self, row: int) -> Entry:
+        utterance, locale, domain, intent = (column[row].as_py() for column in self._texts)
+        n_success, n_defect, n_users, last_seen = (int(column[row]) for column in self._numbers)
+        slots = dict(self._slots[row].as_py() or ())
+        return Entry(utterance, locale, domain, intent, slots, n_success, n_defect, n_users, last_seen / 1e6)
+
+    def find(self, locale: str, utterance: str) -> Entry | None:
+        """The entry of a normalised wording; None if there is none."""
+        rows = self.rows.get(locale)
+        if rows is None:
+            return None
+        wanted, starts, letters = utterance.encode("utf-8", "surrogatepass"), self._starts, self._letters
+        # Arrow sorts texts by their bytes.
+        row = rows.first + bisect_left(
+            range(rows.first, rows.end), wanted, key=lambda i: letters[starts[i] : starts[i + 1]].tobytes()
+        )
+        return self.entry(row) if row < rows.end and letters[starts[row] : starts[row + 1]].tobytes() == wanted else None
+
+
+def entities_of(entries: pa.Table) -> dict[str, list[str]]:
+    """Every slot value of ``index_entries``: name of the slot -> normalised values, both sorted."""
+    slots = entries.column("slots").combine_chunks()
+    values: dict[str, set[str]] = {}
+    if len(entries) and len(slots.keys):
+        distinct = pa.table({"slot": slots.keys, "value": slots.items}).group_by(["slot", "value"]).aggregate([])
+        for slot, value in zip(*(distinct.column(name).to_pylist() for name in ("slot", "value")), strict=True):
+            if text := normalise(value or ""):
+                values.setdefault(slot, set()).add(text)
+    return {slot: sorted(texts) for slot, texts in sorted(values.items())}
