@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rewriter.decision.candidate import Pair
 from rewriter.parquet import read_parquet
@@ -27,7 +26,6 @@ _COLUMNS = (
     "domain",
     "intent",
 )
-_SERVED = pa.array(["active", "pending"])
 _KEPT = 4096  # sources whose pairs stay read
 
 
@@ -42,12 +40,13 @@ class PairTable:
 
     def __init__(self, pairs: pa.Table) -> None:
         """Look at a table with the columns of `Pair`."""
-        self._table = pairs.filter(pc.is_in(pairs["status"], _SERVED)).combine_chunks()
+        self._table = pairs.combine_chunks()
         keys = zip(*(self._table[name].to_pylist() for name in ("locale", "source")), strict=True)
         self._rows: dict[tuple[str, str], list[int]] = {}
         active = set()
         for row, (key, status) in enumerate(zip(keys, self._table["status"].to_pylist(), strict=True)):
-            self._rows.setdefault(key, []).append(row)
+            if status in ("active", "pending"):
+                self._rows.setdefault(key, []).append(row)
             if status == "active":
                 active.add(key)
         self.active_sources = frozenset(active)

@@ -106,7 +106,7 @@ def test_the_global_index_finds_what_many_asked_and_is_the_same_bytes_twice(spar
         assert (hit.entry.utterance, hit.entry.slots, hit.entry.n_users) == (f"play {song}", {"song": song}, 6)
         assert (hit.entry.n_success, hit.entry.n_defect) == (12, 0)
         assert hit.score == pytest.approx(1.0, abs=1e-5)
-    last = max(index.entry(i).last_seen for i in range(4))
+    last = max(index.entries.entry(i).last_seen for i in range(4))
     assert dt.datetime.fromtimestamp(last, dt.UTC) == DAY + dt.timedelta(days=N_DAYS - 1, minutes=5, seconds=10)
 
 
@@ -127,7 +127,7 @@ def test_the_personal_index_gives_each_user_their_own_and_is_the_same_bytes_twic
 def test_days_that_are_not_asked_for_change_nothing(spark, log, encoder, tmp_path: Path):
     build_global.main(arguments(log, encoder, tmp_path / "g", "--days", "fit"))
     index = GlobalIndex.load(tmp_path / "g")
-    assert sum(index.entry(i).n_success for i in range(len(index))) == 36  # six days of eight, six users
+    assert sum(index.entries.entry(i).n_success for i in range(len(index))) == 36  # six days of eight, six users
 
 
 def test_a_missing_encoder_is_named_and_nothing_is_written(spark, log, tmp_path: Path):
