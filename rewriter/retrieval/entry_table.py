@@ -46,6 +46,11 @@ def _locale_rows(locales: pa.Array) -> dict[str, Rows]:
     return rows
 
 
+def _integers(column: pa.Array) -> NDArray[np.int64]:
+    """Values of a column of 64 bits without nulls, in place; Arrow's own way to NumPy would import pandas."""
+    return np.frombuffer(column.buffers()[1] or b"", np.int64)[column.offset : column.offset + len(column)]
+
+
 class EntryTable:
     """Entries by row, and rows by wording."""
 
@@ -64,10 +69,11 @@ class EntryTable:
         self.rows = _locale_rows(columns["locale"]) if len(self) else {}
         self._texts = [columns[name] for name in ("utterance", "locale", "domain", "intent")]
         numbers = ("n_success", "n_defect", "n_users", "last_seen")
-        self._numbers = [columns[name].view(pa.int64()).to_numpy() for name in numbers]
+        self._numbers = [_integers(columns[name]) for name in numbers]
         self._slots = columns["slots"]
         _, starts, letters = columns["utterance"].buffers()
-        self._starts, self._letters = memoryview(starts or b"").cast("i"), memoryview(letters or b"")
+        self._starts = memoryview(starts or b"").cast("i")[columns["utterance"].offset :]
+        self._letters = memoryview(letters or b"")
         self._entry = lru_cache(_KEPT)(self._read)
 
     def _array(self, name: str) -> pa.Array:

@@ -93,6 +93,13 @@ def test_rows_in_any_order_are_found_by_their_words_and_by_their_vectors(vectors
         assert index.search(vector[None], 1, entry.locale)[0][0].entry == entry
 
 
+def test_entries_are_found_in_a_part_of_a_table(vectors):
+    part = table_of([Entry(f"request {i}", "en-US", n_success=i + 1) for i in range(9)]).slice(3, 4)
+    index = GlobalIndex.build(part, vectors[:4], 10)
+    assert [index.find("en-US", f"request {i}") for i in (2, 7)] == [None, None]
+    assert [entry.n_success for i in range(3, 7) if (entry := index.find("en-US", f"request {i}"))] == [4, 5, 6, 7]
+
+
 @pytest.mark.parametrize("words", ["", "request", "request 0 ", "request 9999", "zzz", "über"])
 def test_words_that_no_entry_has_are_not_found(index: GlobalIndex, words: str):
     assert index.find("en-GB", words) is None
