@@ -147,8 +147,14 @@ def train_cross_encoder(
 
 def _save(module: CrossEncoderModule, tokenizer: Tokenizer, out: Path) -> None:
     names = ("input_ids", "attention_mask", "token_type_ids")
-    export_int8(module, example_batch(3), names, ("logit",), out / "model.onnx")
-    tokenizer.save(str(out / "tokenizer.json"))
+    model, words = model_files(out)
+    export_int8(module, example_batch(3), names, ("logit",), model)
+    tokenizer.save(str(words))
+
+
+def model_files(folder: Path) -> tuple[Path, Path]:
+    """The cross-encoder's graph and tokenizer in the ranker's folder."""
+    return folder / "model.onnx", folder / "tokenizer.json"
 
 
 def _read_few(examples: Examples, first: Combiner, model: CrossEncoder, k: int) -> tuple[NDArray[np.int64], Floats]:
@@ -166,21 +172,40 @@ def _read_few(examples: Examples, first: Combiner, model: CrossEncoder, k: int) 
     return np.array(rows, np.int64)[order], np.array(logits)[order]
 
 
-def _quality(x: Floats, examples: Examples, rows: NDArray[np.int64], names: tuple[str, ...]) -> dict[str, float]:
-    """Log loss and share of right orders (AUC) of predictions for users that were left out."""
-    y, w = examples.labels[rows], examples.weights[rows]
-    logits = out_of_fold(x, y, w, examples.users[rows], names)
+def _left_out(x: Floats, examples: Examples, rows: NDArray[np.int64], names: tuple[str, ...]) -> Floats:
+    """Logits (m,) of rows for users that were left out; NaN where a fold has not both labels."""
+    return out_of_fold(x, examples.labels[rows], examples.weights[rows], examples.users[rows], names)
+
+
+def _losses(labels: Floats, logits: Floats) -> Floats:
+    """Log loss of each row, (m,)."""
+    p = np.clip(sigmoid(logits), 1e-9, 1 - 1e-9)
+    return -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+
+
+def _quality(logits: Floats, examples: Examples, rows: NDArray[np.int64]) -> dict[str, float]:
+    """Log loss and share of right orders (AUC) of logits."""
     seen = np.isfinite(logits)
-    y, w, logits = y[seen], w[seen], logits[seen]
+    y, w, logits = examples.labels[rows][seen], examples.weights[rows][seen], logits[seen]
     if not 0 < y.sum() < len(y):
         return {"n": len(y)}
-    p = np.clip(sigmoid(logits), 1e-9, 1 - 1e-9)
-    loss = -np.average(y * np.log(p) + (1 - y) * np.log(1 - p), weights=w)
+    loss = np.average(_losses(y, logits), weights=w)
     ranks = np.empty(len(logits))
     ranks[np.argsort(logits, kind="stable")] = np.arange(1, len(logits) + 1)
     n_wins = y.sum()
     auc = (ranks[y > 0.5].sum() - n_wins * (n_wins + 1) / 2) / (n_wins * (len(y) - n_wins))
     return {"n": len(y), "wins": int(n_wins), "log_loss": round(float(loss), 6), "auc": round(float(auc), 6)}
+
+
+def surely_better(before: Floats, after: Floats, examples: Examples, rows: NDArray[np.int64]) -> bool:
+    """Whether the loss falls from logits to logits (m,) by more than a standard error, whole requests drawn."""
+    seen = np.isfinite(before) & np.isfinite(after)
+    rows = rows[seen]
+    labels = examples.labels[rows]
+    fall = examples.weights[rows] * (_losses(labels, before[seen]) - _losses(labels, after[seen]))
+    request = np.unique(examples.groups[rows], return_inverse=True)[1]
+    falls = np.bincount(request, fall)
+    return bool(falls.sum() > np.sqrt(len(falls)) * falls.std())
 
 
 def train_ranker(
@@ -191,7 +216,7 @@ def train_ranker(
     say: Callable[[str], None],
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write ``ranker.json`` and, if there is enough to learn from, the cross-encoder; returns the card.
+    """Write ``ranker.json`` and the cross-encoder, if it surely helps; returns the card.
 
     Parameters
     ----------
@@ -213,7 +238,8 @@ def train_ranker(
     x, y, w, folds = examples.features, examples.labels, examples.weights, examples.users
     first = fit_combiner(x, y, w, folds, NAMES)
     card["first"] = first.as_json()
-    card["metrics"]["first"] = _quality(x, examples, np.arange(len(y)), NAMES)
+    every = np.arange(len(y))
+    card["metrics"]["first"] = _quality(_left_out(x, examples, every, NAMES), examples, every)
     if texts.is_enough and settings.retrieval.k_cross_encoder > 0:
         say(f"cross-encoder: {len(texts.labels)} pairs of texts, {int(texts.labels.sum())} of them right")
         losses = train_cross_encoder(
@@ -227,21 +253,28 @@ def train_ranker(
             progress=progress,
         )
         card["metrics"]["cross_encoder"] = {"pairs": len(texts.labels), "last_loss": round(float(np.mean(losses[-10:])), 6)}
-        _second_stage(card, examples, first, CrossEncoder(out), settings.retrieval.k_cross_encoder)
+        if not _second_stage(card, examples, first, CrossEncoder(out), settings.retrieval.k_cross_encoder):
+            say("cross-encoder: left out, since it does not surely help for users that were left out")
+            for path in model_files(out):
+                path.unlink()
     return _write(card, out)
 
 
-def _second_stage(card: dict[str, Any], examples: Examples, first: Combiner, model: CrossEncoder, k: int) -> None:
+def _second_stage(card: dict[str, Any], examples: Examples, first: Combiner, model: CrossEncoder, k: int) -> bool:
+    """Whether the cross-encoder is worth its time; if so, its combiner is in the card."""
     rows, logits = _read_few(examples, first, model, k)
     y = examples.labels[rows]
     if y.sum() < MIN_WINS or len(y) - y.sum() < MIN_OTHERS:
-        return
+        return False
     names = (*NAMES, CROSS_ENCODER.name)
     x = np.column_stack([examples.features[rows], logits])
-    full = fit_combiner(x, y, examples.weights[rows], examples.users[rows], names)
-    card["full"] = full.as_json()
-    card["metrics"]["full"] = _quality(x, examples, rows, names)
-    card["metrics"]["first_on_the_same_rows"] = _quality(x[:, :-1], examples, rows, NAMES)
+    without, beside = _left_out(x[:, :-1], examples, rows, NAMES), _left_out(x, examples, rows, names)
+    card["metrics"]["full"] = _quality(beside, examples, rows)
+    card["metrics"]["first_on_the_same_rows"] = _quality(without, examples, rows)
+    if not surely_better(without, beside, examples, rows):
+        return False
+    card["full"] = fit_combiner(x, y, examples.weights[rows], examples.users[rows], names).as_json()
+    return True
 
 
 def _write(card: dict[str, Any], out: Path) -> dict[str, Any]:

@@ -123,6 +123,30 @@ def test_a_trained_ranker_is_read_back_and_prefers_what_it_was_taught(tmp_path: 
     assert [c.utterance for c in ranked] == ["b", "a"]
 
 
+def told_by_texts(n: int, *, told: bool) -> Examples:
+    """``n`` requests of two candidates whose features say nothing; if ``told``, the one that asks for music is right."""
+    rng = np.random.default_rng(3)
+    said = np.repeat(rng.permutation(["jazz", "rock", "snow", "chinese"] * (n // 4)), 2)
+    labels = np.tile([1.0, 0.0], n)
+    candidates = [f"{word} {'music' if right else 'weather'} please" for word, right in zip(said, labels, strict=True)]
+    groups, features = np.repeat(np.arange(n), 2), rng.normal(size=(2 * n, len(NAMES)))
+    labels = labels if told else rng.permutation(labels)
+    requests = tuple(f"play {word}" for word in said)
+    return Examples(requests, tuple(candidates), groups, groups % 5, labels, np.ones(2 * n), features)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_cross_encoder_stays_only_where_it_surely_helps(tiny_bert: Path, tmp_path: Path, told: bool):
+    train = Train(encoder=str(tiny_bert), max_steps=100, batch_size=32, learning_rate=5e-4)
+    settings = replace(Settings(), train=train)
+    card = train_ranker(told_by_texts(200, told=True), told_by_texts(120, told=told), settings, tmp_path, print)
+    without, beside = (card["metrics"][name]["log_loss"] for name in ("first_on_the_same_rows", "full"))
+    assert (beside < 0.8 * without) == told
+    assert (card["full"] is not None) == told
+    assert (tmp_path / "model.onnx").exists() == told
+    assert load_ranker(tmp_path, Retrieval()) is not None
+
+
 def test_a_feature_that_is_left_out_has_no_weight_in_what_is_learnt(tmp_path: Path):
     without = replace(Settings(), decide=replace(Settings().decide, without_features=("bi_encoder",)))
     card = train_ranker(examples(30, 5), examples(60, 50), without, tmp_path, print)
