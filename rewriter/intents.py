@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 #: Names of intents that stand for none (lower case).
-NOTHING_UNDERSTOOD = ("null", "none", "unknown", "fallback", "nlu_fallback", "out_of_scope", "amazon.fallbackintent")
+NOTHING_UNDERSTOOD = (
+    *("", "null", "none", "unknown", "fallback", "nlu_fallback", "out_of_scope", "amazon.fallbackintent", "fallbackintent"),
+    *("default fallback intent", "sys.no-match-default", "sys.no-input-default"),
+)
 
 
 def understood(intent: str | None) -> str | None:

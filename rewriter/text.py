@@ -13,7 +13,7 @@ from rapidfuzz.distance import Levenshtein
 #: For ASCII, where it is twice as fast; other scripts also have combining signs, which ``\w`` leaves out.
 _DROP = re.compile(r"[^\w' ]+|_")
 _SPACE = re.compile(r"\s+")
-_KEPT = 1 << 16  # texts whose words are kept: guards and features ask for the same ones again and again
+_KEPT = 1 << 12  # texts whose words are kept: guards and features ask for the same ones again and again; up to 73 kB each
 
 NUMBER_WORDS = frozenset(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

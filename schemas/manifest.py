@@ -94,7 +94,8 @@ def manifest_faults(manifest: Any) -> list[str]:
     if faults:
         return faults
     if manifest["contract_version"] != CONTRACT_VERSION:
-        faults.append(f"contract_version is {manifest['contract_version']}, expected {CONTRACT_VERSION}")
+        said = f"contract_version is {manifest['contract_version']}"
+        faults.append(f"{said}, this release reads {CONTRACT_VERSION}: publish the log again")
     if digest_of(manifest, ("checksum",)) != manifest["checksum"]:
         faults.append("the manifest does not match its own checksum")
     elif version_of(manifest) != manifest["version"]:

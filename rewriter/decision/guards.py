@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.request import Request
@@ -54,6 +54,11 @@ def entity_mentions(text: str, values: Mapping[str, frozenset[str]]) -> dict[str
     return found
 
 
+def _protected_word(protected: Sequence[str], intent: str) -> str:
+    words = intent_words(intent)
+    return next((p for p in protected if any(w.startswith(p) for w in words)), "")
+
+
 class Guards:
     """Refusals in plain words; an empty string means no objection.
 
@@ -75,7 +80,7 @@ class Guards:
     ) -> None:
         self._decide = decide
         self._intents = tuple(w.lower() for w in decide.protected_intents)
-        self._protection = lru_cache(_KEPT)(self._protected_word)
+        self._protection = lru_cache(_KEPT)(partial(_protected_word, self._intents))
         self._words = frozenset(w.lower() for w in decide.protected_words)
         known = entities or {}
         self._value = lru_cache(_KEPT)(normalise)
@@ -85,10 +90,6 @@ class Guards:
     def protects_intent(self, intent: str | None) -> str:
         """The protected word that a word of the intent begins with, or an empty string."""
         return self._protection(intent) if intent else ""
-
-    def _protected_word(self, intent: str) -> str:
-        words = intent_words(intent)
-        return next((p for p in self._intents if any(w.startswith(p) for w in words)), "")
 
     def protects_text(self, text: str) -> str:
         """The protected intent's word that a normalised text holds, for texts whose intent nobody knows."""

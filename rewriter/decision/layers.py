@@ -178,7 +178,7 @@ class Online:
             allowed, refused = self.allowed(request, known)
         with known.timed("rank"):
             ranked = self._ranker.rank(request, known, allowed) if self._ranker and not is_late(known) else allowed
-        needless = self._needless(request, ranked[0]) if ranked else ""
+        needless = self._needless(request, ranked[0]) if ranked and self._max_alike < 1.0 else ""
         return (*(replace(c, refused=needless or self._doubt(c)) for c in ranked), *refused)
 
     def _needless(self, request: Request, likeliest: Candidate) -> str:

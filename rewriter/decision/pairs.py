@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +29,11 @@ _COLUMNS = (
 _KEPT = 4096  # sources whose pairs stay read
 
 
+def _pairs_of(table: pa.Table, rows: Mapping[tuple[str, str], list[int]], key: tuple[str, str]) -> tuple[Pair, ...]:
+    pairs = [Pair(**{name: table[name][row].as_py() for name in _COLUMNS}) for row in rows.get(key, ())]
+    return tuple(sorted(pairs, key=lambda p: (p.status != "active", -p.probability, p.rewrite)))
+
+
 class PairTable:
     """Active pairs, and pending ones that wait for an approval, by ``(locale, source)``; best evidence first.
 
@@ -50,7 +55,7 @@ class PairTable:
             if status == "active":
                 active.add(key)
         self.active_sources = frozenset(active)
-        self._pairs = lru_cache(_KEPT)(self._read)
+        self._pairs = lru_cache(_KEPT)(partial(_pairs_of, self._table, self._rows))
 
     @classmethod
     def of_pairs(cls, pairs: Iterable[Pair] = ()) -> PairTable:
@@ -74,10 +79,6 @@ class PairTable:
     def __len__(self) -> int:
         """Number of sources."""
         return len(self._rows)
-
-    def _read(self, key: tuple[str, str]) -> tuple[Pair, ...]:
-        pairs = [Pair(**{name: self._table[name][row].as_py() for name in _COLUMNS}) for row in self._rows.get(key, ())]
-        return tuple(sorted(pairs, key=lambda p: (p.status != "active", -p.probability, p.rewrite)))
 
     def of(self, locale: str, source: str, approved: Container[tuple[str, str, str]] = frozenset()) -> tuple[Pair, ...]:
         """Pairs that may be served for a normalised source: active ones, and pending ones that an analyst approved."""

@@ -38,7 +38,10 @@ def kept(request: str, candidate: str) -> float:
 
 
 def meaning_of(candidate: Candidate) -> str:
-    """What the indexes know a candidate to mean, the user's own index first; its text where they know nothing."""
+    """What the indexes know a candidate to mean, its text where they know nothing.
+
+    The user's own index comes first: what this user means by a wording counts here, where labels go by what everybody gets.
+    """
     known = candidate.own or candidate.entry
     reading = interpretation_key(known.domain, known.intent, known.slots) if known else None
     return reading or candidate.utterance

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +52,13 @@ def _integers(column: pa.Array) -> NDArray[np.int64]:
     return np.frombuffer(column.buffers()[1] or b"", np.int64)[column.offset : column.offset + len(column)]
 
 
+def _entry_of(texts: Sequence[pa.Array], numbers: Sequence[NDArray[np.int64]], slots: pa.Array, row: int) -> Entry:
+    utterance, locale, domain, intent = (column[row].as_py() for column in texts)
+    n_success, n_defect, n_users, last_seen = (int(column[row]) for column in numbers)
+    said = dict(slots[row].as_py() or ())
+    return Entry(utterance, locale, domain, intent, said, n_success, n_defect, n_users, last_seen / 1e6)
+
+
 class EntryTable:
     """Entries by row, and rows by wording."""
 
@@ -70,14 +78,16 @@ class EntryTable:
         self._texts = [columns[name] for name in ("utterance", "locale", "domain", "intent")]
         numbers = ("n_success", "n_defect", "n_users", "last_seen")
         self._numbers = [_integers(columns[name]) for name in numbers]
-        self._slots = columns["slots"]
         _, starts, letters = columns["utterance"].buffers()
         self._starts = memoryview(starts or b"").cast("i")[columns["utterance"].offset :]
         self._letters = memoryview(letters or b"")
-        self._entry = lru_cache(_KEPT)(self._read)
+        # The cache must not hold the table: a bundle that is swapped out goes when the last request leaves it.
+        self._entry = lru_cache(_KEPT)(partial(_entry_of, self._texts, self._numbers, columns["slots"]))
 
     def _array(self, name: str) -> pa.Array:
         chunked = self.table.column(name)
+        if chunked.num_chunks > 1:
+            raise RewriterError(f"index_entries: column '{name}' is too large for one piece")
         return chunked.chunk(0) if chunked.num_chunks else pa.array([], chunked.type)
 
     def __len__(self) -> int:
@@ -87,12 +97,6 @@ class EntryTable:
     def entry(self, row: int) -> Entry:
         """The entry of a row; those asked for of late are kept, since few requests make most of the traffic."""
         return self._entry(row)
-
-    def _read(self, row: int) -> Entry:
-        utterance, locale, domain, intent = (column[row].as_py() for column in self._texts)
-        n_success, n_defect, n_users, last_seen = (int(column[row]) for column in self._numbers)
-        slots = dict(self._slots[row].as_py() or ())
-        return Entry(utterance, locale, domain, intent, slots, n_success, n_defect, n_users, last_seen / 1e6)
 
     def find(self, locale: str, utterance: str) -> Entry | None:
         """The entry of a normalised wording; None if there is none."""

@@ -121,7 +121,7 @@ class GlobalIndex:
             kind, letters = str(card["kind"]), card["letters"]
             index = load_index(folder / VECTORS, kind)
             sketches = load_index(folder / LETTERS, kind) if letters else None
-        except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid) as error:
             raise RewriterError(f"global index {folder}: cannot be read ({error})") from error
         return cls(EntryTable(entries), entities, index, sketches, str(card.get("encoder", "")))
 

@@ -18,8 +18,10 @@ faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 #: Vectors a list; of those nearest to a query as many lists are scanned as should hold SCANNED rows of the range asked for.
 LIST_SIZE = 512
 SCANNED = 160_000
-#: Of these the likeliest by 4-bit codes are scored again by 8-bit ones: recall@10 0.98 and more, see benchmarks/serving.
+#: Of these the likeliest by 4-bit codes are scored again by 8-bit ones; for the recall see benchmarks/serving.
 REFINED = 400
+#: A smaller share of all rows is scanned directly: most of the lists would be, for few of their rows.
+DIRECT_SHARE = 0.05
 _CODES = 16  # of 4 bits; fewer vectors cannot place them
 _TRAINING = 40  # vectors a list that place its centre
 _ROUNDS = 8  # of k-means; more move no list that a query would miss
@@ -141,7 +143,12 @@ class ListsIndex(_FaissIndex):
         return cls(index)
 
     def search(self, queries: NDArray[np.float32], k: int, rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """See `VectorIndex.search`. The smaller the range of rows, the more lists are scanned for it."""
+        """See `VectorIndex.search`. The smaller the range of rows, the more lists are scanned for it, and at last none."""
+        if rows.size <= DIRECT_SHARE * self.size:
+            within = faiss.SearchParameters(sel=faiss.IDSelectorRange(rows.first, rows.end, True))
+            with _one_thread():
+                scores, found = faiss.downcast_index(self._index.refine_index).search(queries, k, params=within)
+            return scores, found
         n_lists: int = faiss.downcast_index(self._index.base_index).nlist
         wanted = -(-SCANNED * n_lists // max(rows.size, 1))
         within = None if rows.size == self.size else faiss.IDSelectorRange(rows.first, rows.end)

@@ -91,7 +91,7 @@ def test_a_bundle_of_another_contract_is_refused_even_if_it_is_well_sealed(bundl
     content = {k: v for k, v in read_manifest(bundle).items() if k not in ("version", "parent", "checksum")}
     newer = seal(content | {"contract_version": 3}, None)
     (bundle / MANIFEST).write_bytes(manifest_bytes(newer))
-    with pytest.raises(ContractError, match="contract_version is 3, expected 2"):
+    with pytest.raises(ContractError, match="contract_version is 3, this release reads 2: publish"):
         read_manifest(bundle)
 
 

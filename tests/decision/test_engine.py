@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,3 +139,16 @@ def test_a_missing_bundle_and_a_broken_part_are_named(tmp_path):
     (tmp_path / "decision.json").write_text("{}")
     with pytest.raises(RewriterError, match=r"decision\.json"):
         Engine.load(tmp_path)
+
+
+def test_an_engine_that_nobody_holds_is_gone_at_once(engine_of):
+    # A service swaps bundles for months; what is left to the garbage collector keeps its files and memory till then.
+    gc.disable()
+    try:
+        engine = engine_of(pair())
+        assert engine.decide(BEAT_IT, Controls()).rewrite is not None
+        parts = [weakref.ref(part) for part in (engine, engine.parts.pairs, engine.online)]
+        del engine
+        assert [part() for part in parts] == [None] * 3
+    finally:
+        gc.enable()

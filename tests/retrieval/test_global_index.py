@@ -1,5 +1,7 @@
 """One contract for every kind of global index."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +136,16 @@ def test_a_missing_or_broken_file_is_one_error_that_names_the_folder(index: Glob
 def test_entries_survive_their_table():
     entries = some_entries()[:50]
     assert list(entries_of(table_of(entries))) == entries
+
+
+def test_an_index_that_nobody_holds_is_gone_at_once(unit, tmp_path: Path):
+    GlobalIndex.build(table_of(some_entries()), unit(sum(LOCALES.values()), DIM, 3), 10).save(tmp_path)
+    gc.disable()
+    try:
+        index = GlobalIndex.load(tmp_path)
+        assert index.entries.find("en-US", "request 7") is not None
+        table = weakref.ref(index.entries)
+        del index
+        assert table() is None
+    finally:
+        gc.enable()

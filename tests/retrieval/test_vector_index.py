@@ -53,6 +53,14 @@ def test_the_lists_hold_nearly_what_brute_force_finds_and_never_outside_the_rang
     np.testing.assert_allclose(scores, np.einsum("nd,nkd->nk", queries, vectors[found]), atol=0.02)
 
 
+def test_a_small_range_of_the_lists_is_scanned_whole(lists, vectors, queries):
+    rows = Rows(100, 200)  # a thirtieth
+    found = lists.search(queries, 10, rows)[1]
+    kept = lists.vectors(range(rows.first, rows.end))
+    exact = rows.first + np.argsort(-(queries @ kept.T), axis=1, kind="stable")[:, :10]
+    assert recall(found, exact) >= 0.999
+
+
 def test_size_decides_between_exact_search_and_lists(vectors):
     assert build_index(vectors[:100], flat_limit=100).kind == "flat"
     assert build_index(vectors[:101], flat_limit=100).kind == "lists"
