@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.real import ROOT
 from benchmarks.rephrase import cross_encoder
 from benchmarks.rephrase.baselines import SIMILARITIES, Predictions, predicted
 from benchmarks.rephrase.score import Floats, Verdicts, figures, paired, user_weights
@@ -44,7 +45,6 @@ from rewriter.rephrase.weak_labels import take, weak_labels
 from rewriter.settings import Sessions, Settings, Train
 from schemas.table import day_of
 
-ROOT = Path(__file__).resolve().parents[2]
 SPAN, PAIRS = "span model", "cross-encoder"
 DRAWS = 1000
 _BARE = ("asr_confidence",)

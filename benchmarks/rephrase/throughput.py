@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 import torch
 from safetensors.torch import load_file
 
+from benchmarks.real import ROOT
 from jobs.detect_rephrases import detect, detect_table, turns_with_defects, whole_users
 from jobs.session import spark_session
 from rewriter.bert.pretrained import load_pretrained
@@ -47,7 +48,6 @@ from rewriter.simulation.simulate import simulate
 from rewriter.simulation.tables import turns_table
 from rewriter.simulation.world import World
 
-ROOT = Path(__file__).resolve().parents[2]
 _IDS = ("turn_id", "user_id", "session_id")
 _GAP_S = 45.0
 _PLAIN_BATCH = 32

@@ -25,9 +25,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.real import ROOT
 from benchmarks.serving.load import Reply
 from benchmarks.serving.picture import picture
-from benchmarks.serving.server import ROOT, Cores, Server, asked, environment, pinned, serving
+from benchmarks.serving.server import Cores, Server, asked, environment, pinned, serving
 from benchmarks.serving.world import Size, make
 from rewriter.bundle.layout import current
 from rewriter.retrieval.personal_index import LmdbStore

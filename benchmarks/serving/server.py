@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.real import ROOT
 from benchmarks.serving.load import Reply
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

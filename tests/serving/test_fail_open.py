@@ -142,8 +142,12 @@ def test_whichever_part_fails_the_answer_is_in_time_without_a_rewrite_and_says_w
         release.set()
     assert (answer["rewrite"], answer["source"]) == (None, "none")
     expected = {"raises": "failed open: rewriter.", "hangs": "deadline: no decision within 500 ms"}
-    missing = {"encoder": "no encoder in the bundle", "ranker": "no ranker in the bundle"}
-    missing |= {"index": "nothing similar is known", "store": "wins with probability"}
+    missing = {
+        "encoder": "no encoder in the bundle",
+        "index": "nothing similar is known",
+        "store": "wins with probability",
+        "ranker": "no ranker in the bundle",
+    }
     assert expected.get(fault, missing[part]) in answer["reason"]
     assert "secret" not in answer["reason"]
 
