@@ -4,6 +4,7 @@ effect     failed requests of live days without rewriting, with everybody's laye
 curve      precision of the retrieved rewrites against trigger rate, and its picture
 ablations  the same with one part left out, learnt again from the same log
 meanings   wordings with more than one meaning: does each user get his own, and do the many keep theirs
+strangers  questions that no such assistant can answer: how many would be rewritten. They are looked for in REWRITER_DATA
 
 Every world is simulated and learnt by every stage of `rewriter run` with examples/demo.toml, unless its folder below --out
 holds it; a finished demo may be given instead of the ordinary one. The days after are decided in this process, by the
@@ -27,20 +28,21 @@ from rich.console import Console
 from benchmarks.online.curve import Onlooker, judged, picture, points
 from benchmarks.online.live import START, EngineRewriter
 from benchmarks.online.meanings import cases, counted, reached
+from benchmarks.online.strangers import QUERIES, rewritten, strange_queries
 from benchmarks.online.variants import VARIANTS, learn
+from benchmarks.real import ROOT, data_folder
 from examples.demo import layer_outcome, percentiles, win_loss
 from jobs.run import run_plan
 from jobs.simulate import write_log
 from rewriter.simulation.simulate import simulate
 from rewriter.simulation.world import World
 
-ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results/online.json"
 CONFIG = ROOT / "examples/demo.toml"
 PICTURE = ROOT / "docs/pictures/precision.svg"
 #: What a finished demo, or another learnt world, has.
 CURRENT = Path("warehouse/bundles/CURRENT")
-PARTS = ("effect", "curve", "ablations", "meanings")
+PARTS = ("effect", "curve", "ablations", "meanings", "strangers")
 #: Layers that are off, by the name of a curve.
 CURVES: dict[str, tuple[str, ...]] = {
     "everybody's": ("precomputed", "personal"),
@@ -144,6 +146,14 @@ def meanings(name: str, args: argparse.Namespace) -> dict[str, Any]:
     return rows
 
 
+def strangers(bundles: Path) -> dict[str, Any]:
+    """The current bundle's decisions on requests of a kind that its log has never seen."""
+    rows = rewritten(bundles / (bundles / "CURRENT").read_text("utf-8").strip(), strange_queries(data_folder(str(QUERIES))))
+    for name, row in rows.items():
+        _say(f"{name:16} {row['queries']:5} queries, {row['rewritten']:4} rewritten")
+    return rows
+
+
 def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -161,6 +171,8 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.demo is not None and not (args.demo / CURRENT).exists():
         parser.error(f"--demo {args.demo} is no finished demo: it has no {CURRENT}")
+    if "strangers" in args.only:
+        data_folder(str(QUERIES))
     return args
 
 
@@ -170,16 +182,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     result: dict[str, Any] = json.loads(args.json.read_text("utf-8")) if args.json.exists() else {}
     setup = {key: getattr(args, key) for key in ("seed", "users", "days", "live_days", "meaning_days")}
     result["setup"] = result.get("setup", {}) | dict.fromkeys(args.only, setup)
-    if {"effect", "curve", "ablations"} & set(args.only):
+    if {"effect", "curve", "ablations", "strangers"} & set(args.only):
         world = World(args.seed)
         folder = args.demo or learnt(world, args, args.out / "ordinary")
+        bundles = folder / "warehouse/bundles"
         if "effect" in args.only:
-            result["effect"] = effect(world, args, folder / "warehouse/bundles")
+            result["effect"] = effect(world, args, bundles)
         if "curve" in args.only:
-            result["curve"] = curves(world, args, folder / "warehouse/bundles")
+            result["curve"] = curves(world, args, bundles)
             PICTURE.write_text(picture(result["curve"]), "utf-8")
         if "ablations" in args.only:
             result["ablations"] = result.get("ablations", {}) | ablations(world, args, folder, args.variants)
+        if "strangers" in args.only:
+            result["strangers"] = strangers(bundles)
     if "meanings" in args.only:
         result["meanings"] = result.get("meanings", {}) | {name: meanings(name, args) for name in args.worlds}
     args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

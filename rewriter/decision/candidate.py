@@ -67,7 +67,7 @@ class Candidate:
     rank: int | None = None
     gap: float | None = None
     cross_encoder: float | None = None
-    features: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float | None] = field(default_factory=dict)
     probability: float | None = None
     refused: str = ""
 

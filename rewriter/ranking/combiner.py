@@ -36,8 +36,8 @@ class Combiner:
     offset: float = 0.0
 
     def logits(self, features: Floats) -> Floats:
-        """Logits before calibration of features (n, d)."""
-        return ((features - self.mean) / self.scale) @ self.weights + self.intercept
+        """Logits before calibration of features (n, d); an unknown feature (NaN) counts as its mean in training."""
+        return np.nan_to_num((features - self.mean) / self.scale) @ self.weights + self.intercept
 
     def probabilities(self, features: Floats) -> Floats:
         """Calibrated probabilities (n,) of features (n, d)."""
@@ -90,10 +90,14 @@ def _newton(x: Floats, y: Floats, w: Floats, ridge: Floats, steps: int = 50) -> 
 
 
 def _regression(x: Floats, y: Floats, w: Floats, names: tuple[str, ...], ridge: float) -> Combiner:
-    mean = np.average(x, axis=0, weights=w)
-    spread = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=w))
+    known = np.isfinite(x)
+    rows = np.where(known, w[:, None], 0.0)
+    total = np.maximum(rows.sum(axis=0), 1e-9)
+    mean = (rows * np.where(known, x, 0.0)).sum(axis=0) / total
+    apart = np.where(known, x - mean, 0.0)
+    spread = np.sqrt((rows * apart**2).sum(axis=0) / total)
     scale = np.where(spread > 1e-9, spread, 1.0)
-    design = np.column_stack([(x - mean) / scale, np.ones(len(x))])
+    design = np.column_stack([apart / scale, np.ones(len(x))])
     penalty = np.append(np.where(spread > 1e-9, ridge, 1e6), 0.0)
     beta = _newton(design, y, w, penalty)
     return Combiner(names, mean, scale, beta[:-1], float(beta[-1]))

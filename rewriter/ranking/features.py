@@ -18,6 +18,8 @@ from rewriter.ranking.meanings import Standing, kept, standings
 from rewriter.text import negations, normalise, numbers, similarity, sound_similarity, token_similarity
 
 _DAY_S = 86400.0
+#: What nobody told us; the combiner puts the mean of its training in place of it.
+UNKNOWN = math.nan
 _FAILED = ("no_result", "error", "fallback", "unsupported")
 
 
@@ -56,7 +58,7 @@ class View:
 
 
 class Feature(NamedTuple):
-    """A named number about a candidate. Unknown is 0; where 0 could mean something, another feature says it is known."""
+    """A named number about a candidate. What is not known is `UNKNOWN`, and another feature may say whether it is known."""
 
     name: str
     unit: str
@@ -87,7 +89,7 @@ def _popularity(v: View) -> float:
 def _own_days(v: View) -> float:
     own, at = v.candidate.own, v.request.at
     if own is None or at is None:
-        return 0.0
+        return UNKNOWN
     return math.log1p(max(0.0, at.timestamp() - own.last_seen) / _DAY_S)
 
 
@@ -120,13 +122,28 @@ def _words_more(v: View) -> float:
     return float(len(v.target.split()) - len(v.source.split()))
 
 
+def _told(value: float | None) -> float:
+    return UNKNOWN if value is None else value
+
+
 def _nlu_confidence(v: View) -> float:
     first = v.request.interpretation
-    return (first.confidence or 0.0) if first and v.request.intent else 0.0
+    if first is None:
+        return UNKNOWN
+    return _told(first.confidence) if v.request.intent else 0.0
 
 
 def _request_defect(v: View) -> float:
-    return 1.0 - _shrunk(*v.history) if v.known.entry else 0.0
+    return 1.0 - _shrunk(*v.history) if v.known.entry else UNKNOWN
+
+
+def _of_own(v: View, likeness: float) -> float:
+    """A likeness to the user's own requests; unknown of users who have none."""
+    return likeness if v.known.personal else UNKNOWN
+
+
+def _gap(v: View) -> float:
+    return 0.0 if v.candidate.rank is None else _told(v.candidate.gap)
 
 
 def _own_count(own: object) -> float:
@@ -156,7 +173,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("words_more", "words", "words of the candidate more than of the request", _words_more),
     Feature("n_words", "log words", "length of the request", lambda v: math.log1p(len(v.source.split()))),
     _flag("asr_known", "the recogniser gave a confidence", lambda v: v.request.asr_confidence is not None),
-    _score("asr_confidence", "the recogniser's confidence", lambda v: v.request.asr_confidence or 0.0),
+    _score("asr_confidence", "the recogniser's confidence", lambda v: _told(v.request.asr_confidence)),
     _flag("nlu_asked", "NLU had a first look", lambda v: v.request.interpretation is not None),
     _flag("nlu_understood", "NLU's first look found an intent", lambda v: v.request.intent is not None),
     _score("nlu_confidence", "NLU's confidence in its intent", _nlu_confidence),
@@ -165,15 +182,15 @@ FEATURES: tuple[Feature, ...] = (
     Feature("request_turns", "log turns", "how often this wording was said", lambda v: math.log1p(sum(v.history))),
     Feature("request_own", "log turns", "this user's successes with this wording", lambda v: _own_count(v.known.own)),
     _flag("candidate_known", "others said the candidate with success", lambda v: v.candidate.entry is not None),
-    _score("candidate_success", "success rate of the candidate, shrunk", _candidate_success),
+    _score("candidate_success", "success rate of the candidate, shrunk; 0 of what nobody said", _candidate_success),
     Feature("candidate_users", "log users", "users who said the candidate", _users),
     Feature("popularity", "log ratio", "successes of the candidate to turns of the request", _popularity),
     _flag("is_personal", "in the user's own history", lambda v: v.candidate.own is not None),
     Feature("own_count", "log turns", "this user's successes with the candidate", lambda v: _own_count(v.candidate.own)),
     _score("own_share", "share of this user's successes", _own_share),
     Feature("own_days", "log days", "since this user's last success with the candidate", _own_days),
-    _score("own_like", "likeness of the user's own requests of its meaning", lambda v: v.standing.own),
-    _score("own_rival", "likeness of the user's own requests of other meanings", lambda v: v.standing.own_rival),
+    _score("own_like", "likeness of the user's own requests of its meaning", lambda v: _of_own(v, v.standing.own)),
+    _score("own_rival", "likeness of the user's own requests of other meanings", lambda v: _of_own(v, v.standing.own_rival)),
     Feature(
         "domain", "-1, 0, 1", "domain differs, unknown, same", lambda v: _agree(v.interpretation[0], v.candidate.domain)
     ),
@@ -182,7 +199,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _flag("in_nbest", "the recogniser heard it too", lambda v: v.candidate.rank is not None),
     Feature("nbest_rank", "places", "place in the n-best, 0 = first or absent", lambda v: float(v.candidate.rank or 0)),
-    Feature("nbest_gap", "score", "n-best score of the first minus its own", lambda v: v.candidate.gap or 0.0),
+    Feature("nbest_gap", "score", "n-best score of the first minus its own", _gap),
     _flag("numbers", "the numbers differ", _numbers_differ),
     _flag("negations", "the negations differ", lambda v: negations(v.source) != negations(v.target)),
     _flag("previous_failed", "the previous turn visibly failed", lambda v: _failed(v.previous)),
@@ -192,6 +209,11 @@ FEATURES: tuple[Feature, ...] = (
 #: The second stage adds the cross-encoder's logit.
 CROSS_ENCODER = Feature("cross_encoder", "logit", "cross-encoder score", lambda v: v.candidate.cross_encoder or 0.0)
 NAMES = tuple(f.name for f in FEATURES)
+
+
+def named(row: NDArray[np.float64]) -> dict[str, float | None]:
+    """Features (len(FEATURES),) by name; None for what is unknown."""
+    return {name: None if math.isnan(value) else value for name, value in zip(NAMES, row.tolist(), strict=True)}
 
 
 def features_of(request: Request, known: Known, candidates: Sequence[Candidate]) -> NDArray[np.float64]:

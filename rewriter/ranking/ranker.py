@@ -15,7 +15,7 @@ from rewriter.decision.request import Request
 from rewriter.errors import RewriterError
 from rewriter.ranking.combiner import Combiner
 from rewriter.ranking.cross_encoder import CrossEncoder
-from rewriter.ranking.features import CROSS_ENCODER, NAMES, features_of
+from rewriter.ranking.features import CROSS_ENCODER, NAMES, features_of, named
 from rewriter.settings import Retrieval
 
 CARD = "ranker.json"
@@ -51,7 +51,7 @@ class StagedRanker:
             for i, logit in logits.items():
                 probabilities[i] = self._full.probabilities(np.append(features[i], logit)[None, :])[0]
         ranked = [
-            replace(c, features=dict(zip(NAMES, x.tolist(), strict=True)), cross_encoder=logits.get(i), probability=float(p))
+            replace(c, features=named(x), cross_encoder=logits.get(i), probability=float(p))
             for i, (c, x, p) in enumerate(zip(candidates, features, probabilities, strict=True))
         ]
         return tuple(sorted(ranked, key=lambda c: (-(c.probability or 0.0), RETRIEVED.index(c.layer), c.utterance)))

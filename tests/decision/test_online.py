@@ -18,7 +18,7 @@ from rewriter.decision.pairs import PairTable
 from rewriter.decision.request import Alternative, Request
 from rewriter.decision.retrieve import Directory, Retriever
 from rewriter.ranking.combiner import Combiner
-from rewriter.ranking.features import NAMES, features_of
+from rewriter.ranking.features import NAMES, features_of, named
 from rewriter.ranking.ranker import StagedRanker
 from rewriter.retrieval.entries import Entry, table_of
 from rewriter.retrieval.global_index import GlobalIndex
@@ -219,7 +219,7 @@ def test_features_of_the_job_are_the_features_of_the_answer():
     offline = features_of(heard, known, candidates)
     assert {c.utterance for c in candidates} == set(served)
     for candidate, row in zip(candidates, offline, strict=True):
-        assert dict(zip(NAMES, row.tolist(), strict=True)) == served[candidate.utterance]
+        assert named(row) == served[candidate.utterance]
 
 
 def test_a_damaged_page_costs_the_user_the_own_history_and_nothing_else(caplog):

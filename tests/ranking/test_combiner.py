@@ -39,6 +39,31 @@ def test_it_agrees_with_scikit_learn():
     assert model.intercept == pytest.approx(other.intercept_[0], abs=1e-3)
 
 
+def test_what_is_unknown_counts_as_the_mean_of_training_though_training_never_lacked_it():
+    x, y, w, folds = data()
+    model = fit_combiner(x, y, w, folds, NAMES)
+    bare = np.array([[np.nan, -1.0, 7.0]])
+    assert model.probabilities(bare) == pytest.approx(model.probabilities(np.array([[x[:, 0].mean(), -1.0, 7.0]])))
+    # Zero is far outside of what training saw, and would be a strong word for no rewrite.
+    assert model.probabilities(np.array([[0.0, -1.0, 7.0]])) < model.probabilities(bare) / 3
+
+
+def test_rows_that_lack_a_feature_teach_the_others():
+    x, y, w, folds = data()
+    x[::2, 0] = np.nan
+    flagged = np.column_stack([x, np.isfinite(x[:, 0])])
+    model = fit_combiner(flagged, y, w, folds, (*NAMES, "known"))
+    assert model.weights[:2] == pytest.approx([1.5, -0.8], abs=0.2)
+    assert model.mean[0] == pytest.approx(np.nanmean(x[:, 0]))
+
+
+def test_a_feature_that_is_never_known_gets_no_weight():
+    x, y, w, folds = data()
+    model = fit_combiner(np.column_stack([x, np.full(len(x), np.nan)]), y, w, folds, (*NAMES, "never"))
+    assert model.weights[3] == pytest.approx(0.0, abs=1e-6)
+    assert np.isfinite(model.probabilities(np.column_stack([x, np.ones(len(x))]))).all()
+
+
 def test_a_weight_counts_like_repeated_rows():
     x, y, _, folds = data(500, 2)
     twice = fit_combiner(np.vstack([x, x]), np.tile(y, 2), np.ones(1000), np.tile(folds, 2), NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -97,10 +98,25 @@ def test_a_feature_has_its_worked_value(name, value):
     assert values()[name] == pytest.approx(value)
 
 
-def test_what_is_not_known_is_zero():
-    bare = values(Request("play beet it"), Known(NoControls()), (Candidate("play beat it", ("global",)),))
+TOLD_NOTHING = values(Request("play beet it"), Known(NoControls()), (Candidate("play beat it", ("global",)),))
+
+
+def test_what_nobody_told_us_is_unknown_and_what_nobody_said_is_zero():
+    told = {"asr_confidence", "nlu_confidence", "request_defect", "own_days", "own_like", "own_rival"}
+    assert {name for name, value in TOLD_NOTHING.items() if math.isnan(value)} == told
     text = {"characters", "words", "kept", "sound", "words_more", "n_words"}
-    assert {name for name, value in bare.items() if value != 0.0} <= text
+    assert {name for name, value in TOLD_NOTHING.items() if value != 0.0} == told | text - {"words_more"}
+
+
+def test_an_alternative_without_a_score_has_an_unknown_gap():
+    assert math.isnan(values(candidates=(replace(BEAT_IT, gap=None),))["nbest_gap"])
+
+
+def test_an_intent_that_was_not_understood_has_no_confidence_and_one_without_confidence_an_unknown_one():
+    guess = replace(REQUEST, interpretation=Interpretation(None, None, {}, 0.3))
+    unsure = replace(REQUEST, interpretation=Interpretation("music", "browse"))
+    assert values(guess)["nlu_confidence"] == 0.0
+    assert math.isnan(values(unsure)["nlu_confidence"])
 
 
 def test_the_lead_of_all_but_the_best_is_negative():
