@@ -19,6 +19,7 @@ from rewriter.decision.request import Alternative, Interpretation, PreviousTurn,
 from rewriter.evaluation.proxy import interpretation_key
 from rewriter.ranking.labels import Past
 from rewriter.settings import Settings
+from rewriter.text import normalise
 from schemas.tables import DEFECTS, REPHRASES, TURNS
 
 #: Longest chain of rephrases that is followed to a success.
@@ -161,4 +162,5 @@ def past_of(row: Mapping[str, Any]) -> Past:
         later_text=later["text"] if later else "",
         domain=(later["domain"] if later else row["domain"]) or "unknown",
         p_later=row["p_later"] if later else 1.0,
+        text=normalise(row["utterance"]),
     )

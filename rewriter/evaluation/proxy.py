@@ -25,6 +25,15 @@ def interpretation_key(
     return "|".join([domain or "", intent or "", *sorted(f"{name}={value}".lower() for name, value in pairs)])
 
 
+def values_of(key: str | None) -> tuple[str, ...]:
+    """Slot values of an `interpretation_key`, in lower case.
+
+    >>> values_of("music|play|artist=x|song=halo")
+    ('x', 'halo')
+    """
+    return tuple(slot.partition("=")[2] for slot in key.split("|")[2:]) if key else ()
+
+
 def proxy_outcome(defective: bool, own: str | None, later: str | None, candidate: str | None) -> Outcome:
     """The proxy's verdict on one rewrite.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rewriter.decision.candidate import Candidate
-from rewriter.evaluation.proxy import interpretation_key, proxy_outcome
+from rewriter.evaluation.proxy import interpretation_key, proxy_outcome, values_of
 from rewriter.evaluation.win_loss import Outcome
-from rewriter.text import similarity
+from rewriter.text import normalise, similarity
 
-#: Edit similarity from which two texts of one intent without slots are taken to say the same.
+#: Edit similarity from which two texts are taken to say the same, if they name the same slot values or are of one intent.
 _ALIKE = 0.5
 
 
@@ -29,6 +29,8 @@ class Past:
         Of the rephrase where there is one, else its own; the segment it is counted in.
     p_later
         How sure the later rephrase is one, 0..1: the product of the probabilities on the way to it.
+    text
+        Its normalised text.
     """
 
     defective: bool
@@ -38,6 +40,7 @@ class Past:
     later_text: str
     domain: str
     p_later: float = 1.0
+    text: str = ""
 
     @property
     def is_resolved(self) -> bool:
@@ -51,19 +54,36 @@ def reading_of(candidate: Candidate) -> str | None:
     return interpretation_key(known.domain, known.intent, known.slots) if known else None
 
 
+def _alike(words: str, text: str, reading: str | None) -> bool:
+    """Whether words are much like a text and name every slot value of its interpretation that the text names."""
+    named = (f" {normalise(value)} " for value in values_of(reading))
+    return similarity(words, text) >= _ALIKE and all(v in f" {words} " for v in named if v in f" {text} ")
+
+
+def _outcome_of_unknown(past: Past, words: str) -> Outcome:
+    """The verdict on words that nobody is known to have said with success, as most of the recogniser's alternatives are.
+
+    What they are like stands for what they mean. A win needs a resolved failure. In place of a request that worked, words
+    unlike it count as a loss: the log cannot show it, and it is the safer guess; words like it show nothing.
+    """
+    if past.defective:
+        wins = past.is_resolved and _alike(words, past.later_text, past.later)
+        return Outcome.WIN if wins else Outcome.UNDECIDED
+    return Outcome.UNDECIDED if _alike(words, past.text, past.own) else Outcome.LOSS
+
+
 def outcome_of(past: Past, candidate: Candidate) -> Outcome:
     """The proxy's verdict, in which texts count as well as interpretations.
 
-    The very words of the later rephrase win whatever NLU made of them. In place of a request that worked, words that
-    nobody is known to have said with success count as a loss: the log cannot show it, and it is the safer guess.
+    The very words of the later rephrase win whatever NLU made of them.
     """
     if past.is_resolved and candidate.utterance == past.later_text:
         return Outcome.WIN
-    reading = reading_of(candidate)
     if not past.defective and not past.succeeded:
         return Outcome.UNDECIDED
-    if past.succeeded and reading is None:
-        return Outcome.LOSS
+    reading = reading_of(candidate)
+    if reading is None:
+        return _outcome_of_unknown(past, candidate.utterance)
     return proxy_outcome(past.defective, past.own, past.later, reading)
 
 

@@ -12,7 +12,7 @@ from rewriter.retrieval.entries import Entry
 BEAT_IT, BAD = "music|play|song=beat it", "music|play|song=bad"
 RESOLVED = Past(True, False, None, BEAT_IT, "play beat it", "music")
 GIVEN_UP = Past(True, False, None, None, "", "music")
-WORKED = Past(False, True, BAD, None, "", "music")
+WORKED = Past(False, True, BAD, None, "", "music", text="please play bad")
 NEWS = Past(True, False, None, "news|query", "any news on the election", "news")
 
 
@@ -25,7 +25,13 @@ def no_slots(text: str) -> Candidate:
 
 
 UNCLEAR = Past(False, False, BAD, None, "", "music")
-UNKNOWN = Candidate("play bat it", ("alternative",))
+
+
+def unknown(text: str) -> Candidate:
+    return Candidate(text, ("alternative",))
+
+
+UNKNOWN = unknown("play bat it")
 
 
 @pytest.mark.parametrize(
@@ -35,12 +41,18 @@ UNKNOWN = Candidate("play bat it", ("alternative",))
         (RESOLVED, Candidate("play beat it", ("alternative",)), Outcome.WIN, 1),
         (RESOLVED, known("play bad", "bad"), Outcome.UNDECIDED, 0),
         (RESOLVED, UNKNOWN, Outcome.UNDECIDED, 0),
+        (RESOLVED, unknown("please play beat it"), Outcome.WIN, 1),
+        (RESOLVED, unknown("oh well let me hear beat it once more"), Outcome.UNDECIDED, 0),
+        (NEWS, unknown("any news on the selection"), Outcome.WIN, 1),
+        (GIVEN_UP, unknown("play bat it"), Outcome.UNDECIDED, None),
         (NEWS, no_slots("some news on the elections"), Outcome.WIN, 1),
         (NEWS, no_slots("what happened in boston"), Outcome.WIN, None),
         (GIVEN_UP, known("play bad", "bad"), Outcome.UNDECIDED, None),
         (WORKED, known("put on bad", "bad"), Outcome.TIE, None),
         (WORKED, known("play beat it", "beat it"), Outcome.LOSS, 0),
         (WORKED, UNKNOWN, Outcome.LOSS, 0),
+        (WORKED, unknown("please play bat"), Outcome.LOSS, 0),
+        (WORKED, unknown("please play uh bad"), Outcome.UNDECIDED, None),
         (UNCLEAR, known("play beat it", "beat it"), Outcome.UNDECIDED, None),
         (UNCLEAR, UNKNOWN, Outcome.UNDECIDED, None),
     ],
