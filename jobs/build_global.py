@@ -1,4 +1,4 @@
-"""Turns, defects and an encoder to the global index: requests that many users had success with, and their vectors."""
+"""Turns, defects and an encoder to the global index: what many users asked with success, its vectors and its contexts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from jobs.command import job_parser, run_main
+from jobs.contexts import context_rows, contexts_from
 from jobs.days import select_days
 from jobs.entries import global_entries, requests, usage
 from jobs.session import spark_session
@@ -33,8 +34,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     encoder = OnnxEncoder(args.encoder)
     spark = spark_session()
     turns = select_days(read_table(spark, args.turns, TURNS), args.days, settings.evaluate.heldout_share)
-    said = requests(turns, read_table(spark, args.defects, DEFECTS), settings.retrieval.max_defect)
-    entries = global_entries(usage(said), settings.privacy.min_users_global, settings.mine.user_cap)
+    defects = read_table(spark, args.defects, DEFECTS)
+    max_defect, min_users = settings.retrieval.max_defect, settings.privacy.min_users_global
+    entries = global_entries(usage(requests(turns, defects, max_defect)), min_users, settings.mine.user_cap)
+    contexts = contexts_from(context_rows(turns, defects, max_defect, min_users, settings.sessions.max_gap_s))
     with whole_folder(args.out) as folder, TemporaryDirectory(dir=folder) as scratch:
         rows = collect_sorted(with_vectors(entries, args.encoder), ("locale", "utterance"), Path(scratch, "entries"))
         vectors = take_vectors(rows, encoder.dim)
@@ -44,9 +47,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             settings.retrieval.flat_limit,
             encoder.version,
             letters=settings.retrieval.k_letters > 0,
+            contexts=contexts,
         )
         index.save(folder)
-    return {"entries": len(index), "kind": index.kind, "locales": len(index.locales)}
+    return {"entries": len(index), "kind": index.kind, "locales": len(index.locales), "contexts": len(contexts.within)}
 
 
 if __name__ == "__main__":

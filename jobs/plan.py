@@ -61,6 +61,7 @@ _LABELLED = (_LOG, _DEFECTS, _REPHRASES, _REPHRASE_MODEL)
 
 _MINE = ("sessions", "mine", "decide", "evaluate")
 _INDEX = ("privacy", "personal", "retrieval", "evaluate", "defects", "mine")
+_GLOBAL = (*_INDEX, "sessions")
 _RANK = ("sessions", "mine", "decide", "retrieval", "evaluate", "train", "personal")
 #: Every section of the settings: a bundle stores them all.
 _EVERY = (
@@ -119,7 +120,7 @@ PLAN: tuple[Stage, ...] = (
         days="fit",
         settings=("train", "evaluate", "retrieval", "mine"),
     ),
-    Stage("global_fit", "build_global", (_LOG, _DEFECTS, _ENCODER), "fit/global", days="fit", settings=_INDEX),
+    Stage("global_fit", "build_global", (_LOG, _DEFECTS, _ENCODER), "fit/global", days="fit", settings=_GLOBAL),
     Stage("personal_fit", "build_personal", (_LOG, _DEFECTS, _ENCODER), "fit/personal", days="fit", settings=_INDEX),
     Stage("train_ranker", "train_ranker", (*_LABELLED, *_FIT, _ENCODER), "models/ranker", days="rank", settings=_RANK),
     Stage(
@@ -132,7 +133,7 @@ PLAN: tuple[Stage, ...] = (
         settings=_RANK,
     ),
     Stage("mine_rewrites", "mine_rewrites", _LABELLED, "tables/rewrite_pairs", days="all", settings=_MINE),
-    Stage("build_global", "build_global", (_LOG, _DEFECTS, _ENCODER), "indexes/global", days="all", settings=_INDEX),
+    Stage("build_global", "build_global", (_LOG, _DEFECTS, _ENCODER), "indexes/global", days="all", settings=_GLOBAL),
     Stage("build_personal", "build_personal", (_LOG, _DEFECTS, _ENCODER), "indexes/personal", days="all", settings=_INDEX),
     Stage(
         "publish",

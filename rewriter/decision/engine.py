@@ -147,7 +147,9 @@ class Engine:
 
     def known(self, request: Request, controls: Controls | None = None, deadline: float | None = None) -> Known:
         """What the indexes say about this wording, for this user and for everybody."""
-        known = Known(controls or NoControls(), deadline=deadline, entry=self._directory.of(request.locale, request.key))
+        entry = self._directory.of(request.locale, request.key)
+        contexts = self.parts.index.contexts if self.parts.index is not None else None
+        known = Known(controls or NoControls(), deadline=deadline, entry=entry, contexts=contexts)
         with known.timed("history"):
             self._recall(request, known)
         return known

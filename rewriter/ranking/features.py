@@ -15,6 +15,7 @@ from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known
 from rewriter.decision.request import PreviousTurn, Request
 from rewriter.ranking.meanings import Standing, kept, standings
+from rewriter.retrieval.contexts import Context, contexts_of, shape_of
 from rewriter.text import negations, normalise, numbers, similarity, sound_similarity, token_similarity
 
 _DAY_S = 86400.0
@@ -33,6 +34,7 @@ class View:
     standing: Standing
     previous: PreviousTurn | None
     previous_key: str
+    contexts: tuple[Context, ...]
 
     @property
     def source(self) -> str:
@@ -142,6 +144,11 @@ def _of_own(v: View, likeness: float) -> float:
     return likeness if v.known.personal else UNKNOWN
 
 
+def _context_fit(v: View) -> float:
+    shape = shape_of(v.candidate.domain, v.candidate.intent, v.candidate.slots)
+    return _told(v.known.contexts.fit(v.contexts, shape) if v.known.contexts else None)
+
+
 def _gap(v: View) -> float:
     return 0.0 if v.candidate.rank is None else _told(v.candidate.gap)
 
@@ -197,6 +204,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "intent", "-1, 0, 1", "intent differs, unknown, same", lambda v: _agree(v.interpretation[1], v.candidate.intent)
     ),
+    Feature("context_fit", "log ratio", "how much likelier its interpretation is in this context", _context_fit),
     _flag("in_nbest", "the recogniser heard it too", lambda v: v.candidate.rank is not None),
     Feature("nbest_rank", "places", "place in the n-best, 0 = first or absent", lambda v: float(v.candidate.rank or 0)),
     Feature("nbest_gap", "score", "n-best score of the first minus its own", _gap),
@@ -220,8 +228,9 @@ def features_of(request: Request, known: Known, candidates: Sequence[Candidate])
     """Features of the candidates of one request, (n, len(FEATURES)); those of one may depend on the others."""
     previous = request.previous_turns[-1] if request.previous_turns else None
     previous_key = normalise(previous.utterance) if previous else ""
+    contexts = contexts_of(request.context, previous.response if previous else None)
     out = np.zeros((len(candidates), len(FEATURES)))
     for i, (candidate, standing) in enumerate(zip(candidates, standings(request.key, candidates), strict=True)):
-        view = View(request, known, candidate, standing, previous, previous_key)
+        view = View(request, known, candidate, standing, previous, previous_key, contexts)
         out[i] = [feature.of(view) for feature in FEATURES]
     return out

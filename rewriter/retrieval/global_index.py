@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
+from rewriter.retrieval.contexts import Contexts
 from rewriter.retrieval.entries import Entry, Hit
 from rewriter.retrieval.entry_table import EntryTable, entities_of, order_of
 from rewriter.retrieval.sketch import sketch
@@ -37,6 +38,8 @@ class GlobalIndex:
     ----------
     entities
         Name of a slot -> its normalised values in the entries.
+    contexts
+        What people ask in which context.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class GlobalIndex:
         index: VectorIndex,
         letters: VectorIndex | None = None,
         encoder_version: str = "",
+        contexts: Contexts | None = None,
     ) -> None:
         """Join them; without ``letters`` nothing is found by letters.
 
@@ -58,6 +62,7 @@ class GlobalIndex:
             if part is not None and len(entries) != part.size:
                 raise RewriterError(f"global index: {len(entries)} entries but {part.size} {name}")
         self.entries, self.entities, self.encoder_version = entries, entities, encoder_version
+        self.contexts = contexts or Contexts()
         self._index, self._letters = index, letters
 
     def __len__(self) -> int:
@@ -87,6 +92,7 @@ class GlobalIndex:
         encoder_version: str = "",
         *,
         letters: bool = True,
+        contexts: Contexts | None = None,
     ) -> GlobalIndex:
         """An index of the entries and their normalised vectors (n, dim), in any order."""
         if len(vectors) != len(entries):
@@ -102,6 +108,7 @@ class GlobalIndex:
             build_index(vectors, flat_limit),
             None if sketches is None else build_index(sketches, flat_limit, _PER_CODE),
             encoder_version,
+            contexts,
         )
 
     @classmethod
@@ -123,14 +130,15 @@ class GlobalIndex:
             sketches = load_index(folder / LETTERS, kind) if letters else None
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid) as error:
             raise RewriterError(f"global index {folder}: cannot be read ({error})") from error
-        return cls(EntryTable(entries), entities, index, sketches, str(card.get("encoder", "")))
+        return cls(EntryTable(entries), entities, index, sketches, str(card.get("encoder", "")), Contexts.load(folder))
 
     def save(self, folder: Path) -> None:
-        """Write ``entries.arrow``, ``entities.json``, ``index.faiss``, ``letters.faiss`` (if any) and ``global.json``."""
+        """Write the table, the entities, the contexts, both indexes (``letters.faiss`` only if any) and ``global.json``."""
         table = self.entries.table
         with pa.OSFile(str(folder / ENTRIES), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             writer.write_table(table)
         (folder / ENTITIES).write_text(json.dumps(self.entities, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+        self.contexts.save(folder)
         self._index.save(folder / VECTORS)
         if self._letters is not None:
             self._letters.save(folder / LETTERS)

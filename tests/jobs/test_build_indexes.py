@@ -13,6 +13,7 @@ import pytest
 
 from jobs import build_global, build_personal, train_encoder
 from rewriter.errors import RewriterError
+from rewriter.retrieval.contexts import Contexts
 from rewriter.retrieval.encoder import OnnxEncoder
 from rewriter.retrieval.global_index import GlobalIndex
 from rewriter.retrieval.personal_index import LmdbStore
@@ -46,6 +47,7 @@ def turn(day: int, user: int, i: int, utterance: str, song: str, defect: float =
         "domain": "music",
         "intent": "play",
         "slots": [("song", song)],
+        "context": [("screen", "songs")],
         "defect": defect,
         "defective": defect >= 0.5,
         "signals": [],
@@ -97,10 +99,12 @@ def same_bytes(a: Path, b: Path) -> bool:
 def test_the_global_index_finds_what_many_asked_and_is_the_same_bytes_twice(spark, log, encoder, tmp_path: Path):
     counts = build_global.main(arguments(log, encoder, tmp_path / "a"))
     build_global.main(arguments(log, encoder, tmp_path / "b"))
-    assert counts == {"entries": 4, "kind": "flat", "locales": 1}  # three users of en-GB are below the threshold of five
+    # Three users of en-GB are below the threshold of five.
+    assert counts == {"entries": 4, "kind": "flat", "locales": 1, "contexts": 1}
     assert same_bytes(tmp_path / "a", tmp_path / "b")
     index = GlobalIndex.load(tmp_path / "a")
     assert index.encoder_version == OnnxEncoder(encoder).version
+    assert index.contexts == Contexts({"music|play|song": 9}, {("screen", "songs"): {"music|play|song": 9}})
     for song in SONGS:
         hit = index.search(OnnxEncoder(encoder).encode([f"play {song}"]), 1, "en-US")[0][0]
         assert (hit.entry.utterance, hit.entry.slots, hit.entry.n_users) == (f"play {song}", {"song": song}, 6)

@@ -13,6 +13,7 @@ from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known, NoControls
 from rewriter.decision.request import Interpretation, PreviousTurn, Request
 from rewriter.ranking.features import FEATURES, NAMES, features_of
+from rewriter.retrieval.contexts import Contexts
 from rewriter.retrieval.entries import Entry
 from rewriter.retrieval.page import PersonalEntries
 
@@ -102,7 +103,7 @@ TOLD_NOTHING = values(Request("play beet it"), Known(NoControls()), (Candidate("
 
 
 def test_what_nobody_told_us_is_unknown_and_what_nobody_said_is_zero():
-    told = {"asr_confidence", "nlu_confidence", "request_defect", "own_days", "own_like", "own_rival"}
+    told = {"asr_confidence", "nlu_confidence", "request_defect", "own_days", "own_like", "own_rival", "context_fit"}
     assert {name for name, value in TOLD_NOTHING.items() if math.isnan(value)} == told
     text = {"characters", "words", "kept", "sound", "words_more", "n_words"}
     assert {name for name, value in TOLD_NOTHING.items() if value != 0.0} == told | text - {"words_more"}
@@ -117,6 +118,18 @@ def test_an_intent_that_was_not_understood_has_no_confidence_and_one_without_con
     unsure = replace(REQUEST, interpretation=Interpretation("music", "browse"))
     assert values(guess)["nlu_confidence"] == 0.0
     assert math.isnan(values(unsure)["nlu_confidence"])
+
+
+def test_a_candidate_fits_the_screen_and_the_response_it_is_often_asked_after():
+    seen = Contexts({"music|play": 10, "music|stop": 30}, {("screen", "list"): {"music|play": 19, "music|stop": 1}})
+    seen.within[("response", "beets is not here")] = {"music|stop": 8}
+    known = replace(KNOWN, contexts=seen)
+    before = PreviousTurn("play beets", response="Beets is not here.")
+    fits = [math.log((19 + 1) / (20 / 4 + 1)), math.log((0 + 1) / (8 / 4 + 1))]
+    on_screen = replace(REQUEST, context={"screen": "list"})
+    assert values(on_screen, known)["context_fit"] == pytest.approx(fits[0])
+    assert values(replace(on_screen, previous_turns=(before,)), known)["context_fit"] == pytest.approx(sum(fits) / 2)
+    assert math.isnan(values(on_screen, known, which=1)["context_fit"])
 
 
 def test_the_lead_of_all_but_the_best_is_negative():
