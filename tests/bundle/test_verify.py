@@ -7,7 +7,7 @@ import pytest
 from rewriter.bundle import verify as verify_module
 from rewriter.bundle.layout import MANIFEST, read_manifest
 from rewriter.bundle.verify import files_below, verify
-from schemas.manifest import manifest_bytes, manifest_faults, seal
+from schemas.manifest import CONTRACT_VERSION, manifest_bytes, manifest_faults, seal
 from schemas.table import ContractError
 
 
@@ -89,9 +89,10 @@ def test_every_fault_of_a_manifest_is_named_at_once():
 
 def test_a_bundle_of_another_contract_is_refused_even_if_it_is_well_sealed(bundle):
     content = {k: v for k, v in read_manifest(bundle).items() if k not in ("version", "parent", "checksum")}
-    newer = seal(content | {"contract_version": 3}, None)
+    newer = seal(content | {"contract_version": CONTRACT_VERSION + 1}, None)
     (bundle / MANIFEST).write_bytes(manifest_bytes(newer))
-    with pytest.raises(ContractError, match="contract_version is 3, this release reads 2: publish"):
+    said = f"contract_version is {CONTRACT_VERSION + 1}, this release reads {CONTRACT_VERSION}: publish"
+    with pytest.raises(ContractError, match=said):
         read_manifest(bundle)
 
 
