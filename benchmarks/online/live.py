@@ -59,6 +59,10 @@ class EngineRewriter:
         self.latencies_ms.append(1e3 * (time.perf_counter() - began))
         return decision
 
+    def close(self) -> None:
+        """Let go of the bundle: a process can hold its personal index open only once."""
+        self.engine.close()
+
     def __call__(self, request: Request) -> Answer:
         """What is served."""
         if self.texts and request.utterance not in self.texts:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,23 +110,22 @@ def curves(world: World, args: argparse.Namespace, bundles: Path) -> dict[str, A
     """The points of each curve over the live days, as they would be without rewriting."""
     rows = {}
     for name, off in CURVES.items():
-        onlooker = Onlooker(EngineRewriter.of(bundles, off=off, least=0.0))
-        turns = simulate(world, args.users, range(args.days, args.days + args.live_days), START, onlooker)
+        with closing(EngineRewriter.of(bundles, off=off, least=0.0)) as rewriter:
+            onlooker = Onlooker(rewriter)
+            turns = simulate(world, args.users, range(args.days, args.days + args.live_days), START, onlooker)
         rows[name] = points(judged(world, turns, onlooker.decisions), len(turns))
         for row in rows[name]:
             _say(f"{name:16} from {row['least']:.2f}: {row['wins']:5} wins {row['losses']:4} losses")
     return rows
 
 
-def ablations(world: World, args: argparse.Namespace, folder: Path, names: Collection[str]) -> dict[str, Any]:
-    """The live days with each part left out."""
-    rows = {}
-    for name in names:
-        out = args.out / name.replace(" ", "-")
-        bundles = learn(VARIANTS[name], folder / "warehouse", folder / "log/turns", CONFIG, out, _say)
-        rows[name] = lived(world, args, EngineRewriter.of(bundles))
-        _say(line(name, rows[name]))
-    return rows
+def ablation(name: str, world: World, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """The live days with one part left out."""
+    out = args.out / name.replace(" ", "-")
+    bundles = learn(VARIANTS[name], folder / "warehouse", folder / "log/turns", CONFIG, out, _say)
+    row = lived(world, args, EngineRewriter.of(bundles))
+    _say(line(name, row))
+    return row
 
 
 def meanings(name: str, args: argparse.Namespace) -> dict[str, Any]:
@@ -181,23 +181,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments_of(argv)
     result: dict[str, Any] = json.loads(args.json.read_text("utf-8")) if args.json.exists() else {}
     setup = {key: getattr(args, key) for key in ("seed", "users", "days", "live_days", "meaning_days")}
-    result["setup"] = result.get("setup", {}) | dict.fromkeys(args.only, setup)
-    if {"effect", "curve", "ablations", "strangers"} & set(args.only):
+
+    def keep(part: str, rows: dict[str, Any]) -> None:
+        """Write what a part found at once: the next one may take an hour."""
+        result["setup"] = result.get("setup", {}) | {part: setup}
+        result[part] = result.get(part, {}) | rows
+        args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+
+    if set(PARTS) - {"meanings"} & set(args.only):
         world = World(args.seed)
         folder = args.demo or learnt(world, args, args.out / "ordinary")
         bundles = folder / "warehouse/bundles"
-        if "effect" in args.only:
-            result["effect"] = effect(world, args, bundles)
-        if "curve" in args.only:
-            result["curve"] = curves(world, args, bundles)
-            PICTURE.write_text(picture(result["curve"]), "utf-8")
-        if "ablations" in args.only:
-            result["ablations"] = result.get("ablations", {}) | ablations(world, args, folder, args.variants)
-        if "strangers" in args.only:
-            result["strangers"] = strangers(bundles)
-    if "meanings" in args.only:
-        result["meanings"] = result.get("meanings", {}) | {name: meanings(name, args) for name in args.worlds}
-    args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    if "effect" in args.only:
+        keep("effect", effect(world, args, bundles))
+    if "curve" in args.only:
+        keep("curve", curves(world, args, bundles))
+        PICTURE.write_text(picture(result["curve"]), "utf-8")
+    if "strangers" in args.only:
+        keep("strangers", strangers(bundles))
+    for name in args.variants if "ablations" in args.only else ():
+        keep("ablations", {name: ablation(name, world, args, folder)})
+    for name in args.worlds if "meanings" in args.only else ():
+        keep("meanings", {name: meanings(name, args)})
 
 
 if __name__ == "__main__":
