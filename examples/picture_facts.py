@@ -24,6 +24,7 @@ from rewriter.errors import RewriterError
 from rewriter.markov.absorption import series_rows
 from rewriter.markov.chain import Chain, chain_of
 from rewriter.markov.counts import Floats
+from rewriter.markov.rewrites import WINS
 from rewriter.markov.states import state_number
 from rewriter.markov.support import UNDERSTOOD
 from rewriter.parquet import parquet_files
@@ -168,6 +169,7 @@ def read_mined(demo: Demo) -> Mined:
 def choose_story(demo: Demo, mined: Mined) -> Story:
     """The mined pair with the most users that also repaired a live request; ties go to the first in the alphabet.
 
+    A pair that stays because it wins live is none of them: the chain does not show why.
     In the session the failed source is directly followed by a turn that was read as the rewrite is; one in the rewrite's own
     words is preferred, then the shortest, then one that the user interrupted. The live request is the first repaired one of
     somebody else.
@@ -178,7 +180,7 @@ def choose_story(demo: Demo, mined: Mined) -> Story:
         If no pair was both mined and repaired a live request.
     """
     won = demo.live[(demo.live["layer"] == "precomputed") & ~demo.live["success_as_is"] & demo.live["success_as_served"]]
-    active = demo.pairs[demo.pairs["status"] == "active"]
+    active = demo.pairs[(demo.pairs["status"] == "active") & (demo.pairs["reason"] != WINS)]
     for _, pair in active.sort_values(["support_users", "source"], ascending=[False, True]).iterrows():
         repaired = won[(won["state"] == pair["source"]) & (won["served"] == pair["rewrite"])].sort_values("turn_id")
         told = sessions_of(demo.log, mined, pair)

@@ -51,8 +51,8 @@ class CountedLog:
         ``state``, ``p``, ``p_low``, ``forms`` of each reading (`jobs.forms.reading_forms`).
     support, votes, said_next : frame
         `jobs.rephrase_counts.pair_support`, `votes_of` and `said_next`.
-    losing : frame or None
-        ``source``, ``rewrite`` of served pairs that live outcomes speak against; None where nothing was served.
+    live : frame or None
+        ``source``, ``rewrite``, ``loses_live``, ``p_live`` of served pairs (`live_verdicts`); None where nothing was served.
     counts
         Numbers of ``states``, ``transitions`` (before hubs are cut) and ``hubs``.
     """
@@ -67,7 +67,7 @@ class CountedLog:
     support: DataFrame
     votes: DataFrame
     said_next: DataFrame
-    losing: DataFrame | None
+    live: DataFrame | None
     counts: dict[str, int]
 
 
@@ -80,11 +80,11 @@ def counted_log(evidence: Evidence, settings: Settings, scratch: Scratch) -> Cou
     for frame in (parts, turns):
         frame.unpersist()
     names, usual = scratch.keep(named_states(forms)), scratch.keep(usual_readings(forms))
-    fixed, losing = sums, None
+    fixed, live = sums, None
     if settings.mine.self_aware and served_counts(sums).head(1):
         known = scratch.keep(posteriors(sums, settings.mine))
         fixed = scratch.keep(through_readings(corrected(sums, known), usual))
-        losing = _by_meaning(known.where("loses_live").select("source", "rewrite"), usual)
+        live = scratch.keep(live_verdicts(known, usual))
     transitions, ends = transition_counts(fixed), state_counts(fixed)
     counts = {"states": names.count(), "transitions": transitions.count()}
     flows = scratch.keep(with_flows(names, transitions, ends))
@@ -94,13 +94,20 @@ def counted_log(evidence: Evidence, settings: Settings, scratch: Scratch) -> Cou
     states = scratch.keep(with_success(_marked(flows, hubs), settings.mine))
     known_forms = scratch.keep(reading_forms(usual, states, transitions, settings.mine))
     known_pairs = pair_support(sums, n_days), votes_of(sums), said_next(sums, settings.mine.min_users)
-    return CountedLog(names, usual, transitions, edges, ends, states, known_forms, *known_pairs, losing, counts)
+    return CountedLog(names, usual, transitions, edges, ends, states, known_forms, *known_pairs, live, counts)
 
 
-def _by_meaning(losing: DataFrame, usual: DataFrame) -> DataFrame:
-    """The losing pairs, and the same for what their rewrites mean: another wording of it would lose as well."""
-    meant = losing.join(usual.select(F.col("state").alias("rewrite"), "reading"), "rewrite")
-    return losing.union(meant.select("source", "reading")).distinct()
+def live_verdicts(known: DataFrame, usual: DataFrame) -> DataFrame:
+    """(source, rewrite, loses_live, p_live) of served pairs, and of what they mean: another wording would fare as well.
+
+    Where wordings of one reading disagree, a losing one speaks for it, else the least successful of those that win.
+    """
+    told = known.select("source", "rewrite", "loses_live", "p_live")
+    meant = told.join(usual.select(F.col("state").alias("rewrite"), "reading"), "rewrite")
+    each = told.union(meant.select("source", "reading", "loses_live", "p_live")).groupBy("source", "rewrite")
+    # NaN, of a pair that does not win, is the largest number to Spark.
+    found = each.agg(F.max("loses_live").alias("loses_live"), F.min("p_live").alias("p_live"))
+    return found.withColumn("p_live", F.when(~F.col("loses_live"), F.col("p_live")).otherwise(float("nan")))
 
 
 def _marked(flows: DataFrame, hubs: DataFrame) -> DataFrame:

@@ -24,14 +24,14 @@ from rewriter.text import similarity, sound_similarity, token_similarity
 #: Columns of a judged pair, its states by number.
 JUDGED = (
     "source long, rewrite long, users long, sessions long, days long, first_seen long, last_seen long, source_p double, "
-    "source_high double, rewrite_p double, rewrite_low double, lift double, lift_lower double, reason string"
+    "source_high double, rewrite_p double, rewrite_low double, lift double, lift_lower double, p_live double, reason string"
 )
 #: Columns of a pair that the numbers allow: the wording that would be served, and what the guards say to it.
 WORDED = pa.schema(
     [
         *((name, pa.int64()) for name in ("source", "rewrite", "form")),
         ("text", pa.string()),
-        *((name, pa.float64()) for name in ("p", "p_low", "source_p", "source_high")),
+        *((name, pa.float64()) for name in ("p", "p_low", "source_p", "source_high", "p_live")),
         ("users", pa.int64()),
         ("refusal", pa.string()),
     ]
@@ -98,13 +98,12 @@ def judged_pairs(log: CountedLog, near: Callable[[DataFrame], DataFrame], settin
     understood = log.usual.where(F.col("share") >= USUAL).withColumn("is_understood", F.lit(True))
     read_so = understood.selectExpr("state as source", "reading as rewrite", "is_understood")
     pairs = pairs.join(near(read_so), ["source", "rewrite"], "left")
-    if log.losing is None:
-        pairs = pairs.withColumn("loses_live", F.lit(False))
+    if log.live is None:
+        pairs = pairs.withColumns({"loses_live": F.lit(False), "p_live": F.lit(float("nan"))})
     else:
-        named = F.broadcast(log.losing.withColumn("loses_live", F.lit(True)))
-        pairs = pairs.join(named, ["source", "rewrite"], "left")
+        pairs = pairs.join(F.broadcast(log.live), ["source", "rewrite"], "left")
     unknown = float("nan")
-    pairs = pairs.fillna({"rewrite_p": 0.0, "rewrite_low": 0.0, "vote": unknown, "came": unknown})
+    pairs = pairs.fillna({"rewrite_p": 0.0, "rewrite_low": 0.0, "vote": unknown, "came": unknown, "p_live": unknown})
     pairs = pairs.fillna(False, ["rewrite_is_hub", "is_said", "loses_live", "is_understood"])
     return pairs.mapInArrow(_by_numbers(settings), JUDGED)
 
@@ -134,7 +133,7 @@ def _worded(guards: Guards, row: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 def _by_words(decide: Decide) -> Callable[[Batches], Batches]:
     def worker(batches: Batches) -> Batches:
-        guards, kept = Guards(decide), ("source", "rewrite", "source_p", "source_high", "users")
+        guards, kept = Guards(decide), ("source", "rewrite", "source_p", "source_high", "p_live", "users")
         for batch in batches:
             rows = []
             for row in batch.to_pylist():

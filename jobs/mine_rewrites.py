@@ -56,7 +56,7 @@ def candidates_of(worded: pa.Table) -> pa.Table:
 
 def decisions_of(worded: pa.Table, solved: pa.Table, min_lift: float) -> pa.Table:
     """(source, rewrite, form_text, form_p, form_p_low, share, certified, status, verdict) of pairs that numbers allowed."""
-    told = ["form", "p", "p_low", "source_p", "source_high"]
+    told = ["form", "p", "p_low", "source_p", "source_high", "p_live"]
     keys = ["source", "rewrite"]
     # Both hold each allowed pair once, so sorted alike their rows belong together.
     order = [(key, "ascending") for key in keys]

@@ -10,14 +10,26 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.rephrase_counts import Batches, moved_counts, served_counts, state_counts, transition_counts
-from rewriter.markov.awareness import Outcomes, Transitions, is_losing, p_better, split_moved, split_served, voice
+from rewriter.markov.awareness import (
+    Outcomes,
+    Transitions,
+    is_losing,
+    is_winning,
+    p_better,
+    split_moved,
+    split_served,
+    success_served,
+    voice,
+)
 from rewriter.markov.counts import Floats, Ints
 from rewriter.markov.tally import OUTCOME, TRANSITION
 from rewriter.markov.visits import UNIT, units
 from rewriter.settings import Mine
 
 _SPLIT = "kind byte, source long, via long, target long, a long, b long"
-_POSTERIOR = "source long, rewrite long, success long, failure long, p double, voice double, loses_live boolean"
+_POSTERIOR = (
+    "source long, rewrite long, success long, failure long, p double, voice double, loses_live boolean, p_live double"
+)
 
 
 def _as_is(sums: DataFrame, sources: DataFrame) -> DataFrame:
@@ -31,7 +43,10 @@ def _as_is(sums: DataFrame, sources: DataFrame) -> DataFrame:
 
 
 def posteriors(sums: DataFrame, settings: Mine) -> DataFrame:
-    """(source, rewrite, success, failure, p, voice, loses_live) of each served pair; weights are whole millionths."""
+    """(source, rewrite, success, failure, p, voice, loses_live, p_live) of each served pair; weights are whole millionths.
+
+    ``p_live`` is the success of its served turns where these speak for the pair, NaN where they do not.
+    """
     ended, moved = served_counts(sums), moved_counts(sums).groupBy("source", "rewrite").agg(F.sum("weight").alias("moved"))
     served = ended.join(moved, ["source", "rewrite"], "full")
     rows = served.join(_as_is(sums, served.select("source").distinct()), "source", "left")
@@ -53,7 +68,9 @@ def _posterior(batch: pa.RecordBatch, settings: Mine) -> pa.RecordBatch:
     served = success + failure + moved
     p = p_better(success, failure + moved, u_success, u_total - u_success)
     kept = [batch.column(name) for name in ("source", "rewrite", "success", "failure")]
-    found = [pa.array(p), pa.array(voice(served, settings.user_cap)), pa.array(is_losing(served, u_total, p))]
+    mean = success_served(success, served)
+    p_live = np.where(is_winning(mean, u_total, p, settings.min_rewrite_success), mean, np.nan)
+    found = [pa.array(x) for x in (p, voice(served, settings.user_cap), is_losing(served, u_total, p), p_live)]
     return pa.RecordBatch.from_arrays([*kept, *found], [column.split()[0] for column in _POSTERIOR.split(", ")])
 
 

@@ -122,6 +122,33 @@ def is_losing(served: ArrayLike, as_is: ArrayLike, p: ArrayLike) -> NDArray[np.b
     return losing
 
 
+def success_served(success: ArrayLike, served: ArrayLike) -> Floats:
+    """Mean of the posterior of success at once of the turns served as the rewrite, (k,); ``served`` is the weight of all.
+
+    >>> success_served([6.0, 0.0], [8.0, 0.0]).tolist()
+    [0.7, 0.5]
+    """
+    mean: Floats = (np.asarray(success, np.float64) + 1.0) / (np.asarray(served, np.float64) + 2.0)
+    return mean
+
+
+def is_winning(mean: ArrayLike, as_is: ArrayLike, p: ArrayLike, min_success: float) -> NDArray[np.bool_]:
+    """Which pairs live by what they do: p >= 0.5, the mirror image of dying, and mostly a success, (k,) bool.
+
+    Parameters
+    ----------
+    mean : (k,) float
+        Of `success_served`; it must exceed ``min_success``. Better than a request that always fails is not good enough.
+    as_is : (k,) float
+        Weight of the turns of the source served as they are. Without any, p says nothing about the source. However little
+        will do, unlike for `is_losing`: a live pair leaves few such turns, and to win only keeps what was found before.
+    p : (k,) float
+        Of `p_better`.
+    """
+    winning: NDArray[np.bool_] = (np.asarray(as_is) > 0.0) & (np.asarray(p) >= 0.5) & (np.asarray(mean) > min_success)
+    return winning
+
+
 def voice(served: ArrayLike, cap: float) -> Floats:
     """By how much the turns of each pair count in the chain, (k,): all of them together at most ``cap`` turns.
 

@@ -67,7 +67,8 @@ def judge(pairs: pa.Table, settings: Mine) -> pa.Table:
         `success_of`); ``vote``, ``came``: share of those who say the source otherwise that mean the rewrite, and of all who
         say it that come to be understood as the rewrite is (NaN: nothing known); ``source_is_hub``, ``rewrite_is_hub``,
         ``is_said`` (enough users say the rewrite), ``loses_live``, ``is_understood`` (NLU mostly reads the source as the
-        rewrite; all bool). Other columns pass through.
+        rewrite; all bool); ``p_live``: success of the turns served so where they speak for the pair (NaN: they do not).
+        Other columns pass through.
 
     Returns
     -------
@@ -80,6 +81,8 @@ def judge(pairs: pa.Table, settings: Mine) -> pa.Table:
 
     lift, lower = lift_bound(column("source_p"), column("source_high"), column("rewrite_p"), column("rewrite_low"))
     understood_well = column("is_understood") & (column("source_p") > settings.max_understood_success)
+    # Estimates do not bind a pair whose own traffic speaks for it: where it is served, few show any more what they mean.
+    unproven = np.isnan(column("p_live"))
     rules = (
         (column("source_is_hub"), "the request leads anywhere (hub)"),
         (column("rewrite_is_hub"), "the rewrite leads anywhere (hub)"),
@@ -89,11 +92,11 @@ def judge(pairs: pa.Table, settings: Mine) -> pa.Table:
         (column("loses_live"), "loses live"),
         (~column("is_said"), f"fewer than {settings.min_users} users say the rewrite"),
         (column("vote") < settings.min_majority, "most who say it otherwise mean something else"),
-        (column("came") < settings.min_user_share, "few who say it come to mean the rewrite"),
+        (unproven & (column("came") < settings.min_user_share), "few who say it come to mean the rewrite"),
         (column("rewrite_p") <= settings.min_rewrite_success, "the rewrite fails too"),
-        (column("source_p") > settings.max_source_success, "the request normally succeeds"),
-        (understood_well, "the request is understood as it is"),
-        (~(lower > settings.min_lift), "no certain gain in success"),
+        (unproven & (column("source_p") > settings.max_source_success), "the request normally succeeds"),
+        (unproven & understood_well, "the request is understood as it is"),
+        (unproven & ~(lower > settings.min_lift), "no certain gain in success"),
     )
     reason = np.full(pairs.num_rows, "", object)
     for broken, why in reversed(rules):

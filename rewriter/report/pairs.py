@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from rewriter.markov.rewrites import WINS
 from rewriter.report.tables import count_by
 from schemas.tables import PAIR_STATUSES
 
@@ -33,9 +34,13 @@ def _worth(pair: dict[str, Any]) -> tuple[float, int, str, str]:
 
 
 def example(pair: dict[str, Any]) -> str:
-    """The evidence of a pair in one sentence."""
+    """The evidence of a pair in one sentence or two."""
+    users = f"{pair['support_users']:,} users in {pair['support_sessions']:,} sessions"
+    if pair["reason"] == WINS:
+        p_live = pair["share"] * pair["p_success_rewrite"]
+        return f"{users}; “{pair['source']}” was served as “{pair['rewrite']}” and succeeded {p_live:.0%} of the time."
     return (
-        f"{pair['support_users']:,} users in {pair['support_sessions']:,} sessions; of those who got there from "
+        f"{users}; of those who got there from "
         f"“{pair['source']}”, {pair['share']:.0%} got there through “{pair['rewrite']}”. Said as it is, it succeeds "
         f"{pair['p_success_source']:.0%} of the time; so rewritten, {pair['p_success_rewrite']:.0%}."
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
-from jobs.counted_log import CountedLog
+from jobs.counted_log import CountedLog, live_verdicts
 from jobs.judge_pairs import UNLIKE, judged_pairs, worded_pairs
 from rewriter.settings import Decide, Mine
 
@@ -15,10 +16,12 @@ STATES = "state long, is_hub boolean, p double, p_low double, p_high double"
 NAMES = "state long, locale string, text string, domain string, intent string, is_reading boolean"
 FORM = "struct<rarity: long, text: string, form: long, p: double, p_low: double>"
 FORMS = f"state long, p double, p_low double, forms array<{FORM}>"
+NAN = float("nan")
+LIVE = "source long, rewrite long, loses_live boolean, p_live double"
 TRANSITIONS = "source long, target long, weight long, is_reading boolean"
 
 
-def log_of(spark, losing: Any = None, forms: Any = (), followed: Any = (), votes: Any = (), usual: Any = ()) -> CountedLog:
+def log_of(spark, live: Any = None, forms: Any = (), followed: Any = (), votes: Any = (), usual: Any = ()) -> CountedLog:
     """Wordings 1 to 4, the reading 9 with its forms; who says what is up to the test."""
     states = [(1, False, 0.1, 0.05, 0.2), (2, False, 0.9, 0.85, 0.95), (3, True, 0.5, 0.4, 0.6), (4, False, 0.9, 0.8, 0.95)]
     pairs = [(1, 2, 50), (1, 3, 50), (1, 4, 50), (2, 1, 50), (4, 2, 3), (1, 9, 50)]
@@ -40,7 +43,7 @@ def log_of(spark, losing: Any = None, forms: Any = (), followed: Any = (), votes
         support=spark.createDataFrame([(s, r, users, users, 5, 7, 8) for s, r, users in pairs], SUPPORT),
         votes=spark.createDataFrame(list(votes), "source long, rewrite long, vote double, came double"),
         said_next=spark.createDataFrame([(1, target) for target in followed], "source long, target long"),
-        losing=None if losing is None else spark.createDataFrame(losing, "source long, rewrite long"),
+        live=None if live is None else spark.createDataFrame(live, LIVE),
         counts={},
     )
 
@@ -71,8 +74,42 @@ def test_each_pair_meets_the_numbers_of_its_own_two_states(spark):
 
 
 def test_a_pair_that_loses_live_is_rejected_and_its_neighbours_are_not(spark):
-    found = judged(log_of(spark, losing=[(1, 2)]))
+    found = judged(log_of(spark, live=[(1, 2, True, NAN), (1, 3, False, NAN)]))
     assert (found[1, 2]["reason"], found[1, 4]["reason"]) == ("loses live", "")
+
+
+def test_a_pair_that_wins_live_is_allowed_without_a_certain_gain_and_others_are_judged_as_before(spark):
+    settings = Mine(min_lift=0.9)
+    before = judged(log_of(spark), settings)
+    found = judged(log_of(spark, live=[(1, 2, False, 0.75), (4, 2, False, 0.75), (1, 3, False, NAN)]), settings)
+    assert before[1, 2]["reason"] == "no certain gain in success"
+    assert (found[1, 2]["reason"], found[1, 2]["p_live"]) == ("", 0.75)
+    others = [key for key in before if key not in ((1, 2), (4, 2))]
+    assert {key: found[key]["reason"] for key in others} == {key: before[key]["reason"] for key in others}
+    assert all(math.isnan(found[key]["p_live"]) for key in others)
+    assert found[4, 2]["reason"] == "fewer than 10 users"
+
+
+def test_votes_and_guards_bind_a_pair_that_wins_live(spark):
+    live = [(1, 2, False, 0.75), (1, 4, False, 0.75)]
+    against = judged(log_of(spark, live=live, votes=[(1, 2, 0.3, 0.9)]))
+    assert against[1, 2]["reason"] == "most who say it otherwise mean something else"
+    said = worded(log_of(spark, live=live, followed=[4]))
+    assert "purchase" in said[4]["refusal"]
+    assert (said[2]["refusal"], said[2]["p_live"]) == ("", 0.75)
+
+
+def test_a_reading_fares_as_the_wordings_that_were_served_for_it_and_a_losing_one_speaks_first(spark):
+    served = [(1, 2, False, 0.75), (1, 4, False, 0.6), (5, 2, False, 0.75), (5, 4, True, NAN), (6, 2, False, NAN)]
+    known = spark.createDataFrame(served, LIVE)
+    usual = spark.createDataFrame([(2, 9, 0.9), (4, 9, 0.9)], "state long, reading long, share double")
+    found = {(r["source"], r["rewrite"]): (r["loses_live"], r["p_live"]) for r in live_verdicts(known, usual).collect()}
+    assert found[1, 2] == (False, 0.75)
+    assert found[1, 9] == (False, 0.6)
+    assert found[5, 2] == (False, 0.75)
+    assert (found[5, 9][0], math.isnan(found[5, 9][1])) == (True, True)
+    assert (found[6, 9][0], math.isnan(found[6, 9][1])) == (False, True)
+    assert len(found) == 8
 
 
 def test_the_votes_of_a_pair_are_its_own(spark):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark.sql import functions as F
 
 from jobs.served import corrected, posteriors
 from rewriter.markov.counts import Counts, merge_edges, sums
@@ -58,3 +59,11 @@ def test_served_turns_go_on_both_paths_as_in_the_reference(spark, seed: int):
     losing = {(r["source"], r["rewrite"]) for r in known.where("loses_live").collect()}
     assert losing == {tuple(p) for p in served[pairs.losing(counts)].tolist()}
     assert 0 < len(losing) < len(served)
+
+    floor = Mine().min_rewrite_success
+    p_live = {(r["source"], r["rewrite"]): r["p_live"] for r in known.where(~F.isnan("p_live")).collect()}
+    wins = pairs.winning(counts, floor)
+    mean = (pairs.success + 1.0) / (pairs.success + pairs.failure + pairs.moved + 2.0)
+    assert p_live == pytest.approx({tuple(p): m for p, m in zip(served[wins].tolist(), mean[wins].tolist(), strict=True)})
+    assert 0 < len(p_live) < len(served)
+    assert not losing & set(p_live)

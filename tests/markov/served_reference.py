@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.markov.awareness import is_losing, p_better, split_moved, split_served, voice
+from rewriter.markov.awareness import is_losing, is_winning, p_better, split_moved, split_served, success_served, voice
 from rewriter.markov.counts import Counts, Floats, Ints, merge_edges, sums
 
 
@@ -34,6 +34,11 @@ class Served:
     def losing(self, counts: Counts) -> NDArray[np.bool_]:
         """Which pairs the live outcomes speak against, (k,) bool."""
         return is_losing(self.total, counts.total[self.source], self.better(counts))
+
+    def winning(self, counts: Counts, min_success: float) -> NDArray[np.bool_]:
+        """Which pairs they speak for, (k,) bool."""
+        mean = success_served(self.success, self.total)
+        return is_winning(mean, counts.total[self.source], self.better(counts), min_success)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ from rewriter.markov.awareness import (
     MIN_AS_IS,
     MIN_SERVED,
     is_losing,
+    is_winning,
     p_better,
     split_moved,
     split_served,
+    success_served,
     voice,
 )
 from rewriter.markov.counts import Counts, counts_of
@@ -101,6 +103,39 @@ def test_a_few_served_turns_do_not_kill_a_pair():
     assert p[0] < 0.01
     assert not is_losing(MIN_SERVED - 0.1, 100.0, p)[()]
     assert is_losing(MIN_SERVED, 100.0, p)[()]
+
+
+def wins(success: float, failure: float, u_success: float, u_failure: float, floor: float = 0.5) -> bool:
+    p = p_better(success, failure, u_success, u_failure)
+    return bool(is_winning(success_served(success, success + failure), u_success + u_failure, p, floor)[0])
+
+
+def test_a_pair_wins_when_it_is_no_worse_than_the_request_as_it_is():
+    assert wins(9.0, 3.0, 1.0, 4.0)
+    assert wins(9.1, 3.0, 9.0, 3.0)
+    assert not wins(9.0, 3.0, 9.1, 3.0)
+
+
+def test_a_pair_that_mostly_fails_does_not_win_however_much_worse_the_request_is():
+    assert p_better(12.0, 12.0, 0.0, 90.0)[0] > 0.999
+    assert not wins(12.0, 12.0, 0.0, 90.0)
+    assert wins(12.5, 12.0, 0.0, 90.0)
+    assert not wins(12.5, 12.0, 0.0, 90.0, floor=0.52)
+
+
+def test_a_pair_that_was_served_once_in_vain_or_never_does_not_win():
+    assert not wins(0.0, 0.0, 0.0, 9.0)
+    assert not wins(0.0, 1.0, 0.0, 9.0)
+
+
+def test_without_as_is_turns_there_is_nothing_to_win_against():
+    assert not wins(50.0, 2.0, 0.0, 0.0)
+    assert wins(50.0, 2.0, 0.0, 0.01)
+
+
+@given(WEIGHTS, WEIGHTS, WEIGHTS, WEIGHTS)
+def test_no_pair_both_wins_and_loses(a: float, b: float, c: float, d: float):
+    assert not (wins(a, b, c, d, floor=0.0) and bool(is_losing(a + b, c + d, p_better(a, b, c, d))[0]))
 
 
 @given(WEIGHTS, WEIGHTS, WEIGHTS, st.floats(0.0, 1.0))

@@ -26,6 +26,7 @@ FIT = {
     "is_understood": False,
     "vote": 0.9,
     "came": 0.9,
+    "p_live": float("nan"),
 }
 
 
@@ -34,26 +35,42 @@ def reason(settings: Mine | None = None, **change: object) -> str:
     return table.column("reason").to_pylist()[0]
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"source_is_hub": True}, "the request leads anywhere (hub)"),
-        ({"rewrite_is_hub": True}, "the rewrite leads anywhere (hub)"),
-        ({"users": 9}, "fewer than 10 users"),
-        ({"sessions": 9}, "fewer than 10 sessions"),
-        ({"days": 1}, "fewer than 2 days"),
-        ({"loses_live": True}, "loses live"),
-        ({"is_said": False}, "fewer than 10 users say the rewrite"),
-        ({"vote": 0.4}, "most who say it otherwise mean something else"),
-        ({"rewrite_p": 0.5}, "the rewrite fails too"),
-        ({"source_p": 0.81, "source_high": 0.82}, "the request normally succeeds"),
-        ({"is_understood": True, "source_p": 0.51, "source_high": 0.6}, "the request is understood as it is"),
-        ({"rewrite_low": 0.15}, "no certain gain in success"),
-    ],
-)
+#: What speaks against a pair whose own traffic does not speak for it.
+ESTIMATES = [
+    ({"came": 0.2}, "few who say it come to mean the rewrite"),
+    ({"source_p": 0.81, "source_high": 0.82}, "the request normally succeeds"),
+    ({"is_understood": True, "source_p": 0.51, "source_high": 0.6}, "the request is understood as it is"),
+    ({"rewrite_low": 0.15}, "no certain gain in success"),
+]
+#: What speaks against every pair.
+ALWAYS = [
+    ({"source_is_hub": True}, "the request leads anywhere (hub)"),
+    ({"rewrite_is_hub": True}, "the rewrite leads anywhere (hub)"),
+    ({"users": 9}, "fewer than 10 users"),
+    ({"sessions": 9}, "fewer than 10 sessions"),
+    ({"days": 1}, "fewer than 2 days"),
+    ({"loses_live": True}, "loses live"),
+    ({"is_said": False}, "fewer than 10 users say the rewrite"),
+    ({"vote": 0.4}, "most who say it otherwise mean something else"),
+    ({"rewrite_p": 0.5}, "the rewrite fails too"),
+]
+STRICT = dataclasses.replace(Mine(), min_user_share=0.25)
+
+
+@pytest.mark.parametrize(("change", "said"), [*ALWAYS, *ESTIMATES])
 def test_each_rule_alone_rejects_and_says_so(change: dict[str, object], said: str):
-    assert reason() == ""
-    assert reason(**change) == said
+    assert reason(STRICT) == ""
+    assert reason(STRICT, **change) == said
+
+
+@pytest.mark.parametrize("change", [change for change, _ in ESTIMATES])
+def test_estimates_do_not_bind_a_pair_that_wins_live(change: dict[str, object]):
+    assert reason(STRICT, **change, p_live=0.8) == ""
+
+
+@pytest.mark.parametrize(("change", "said"), ALWAYS)
+def test_support_votes_and_failures_bind_a_pair_that_wins_live(change: dict[str, object], said: str):
+    assert reason(STRICT, **change, p_live=0.8) == said
 
 
 def test_the_first_rule_that_is_broken_is_the_reason():

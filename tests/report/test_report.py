@@ -11,6 +11,7 @@ from rewriter.errors import RewriterError
 from rewriter.evaluation.win_loss import WinLoss
 from rewriter.report.numbers import report_numbers
 from rewriter.report.page import render
+from rewriter.report.pairs import example
 from schemas.table import Table
 from schemas.tables import DECISIONS, DEFECTS, REPHRASES, REWRITE_PAIRS, WIN_LOSS
 
@@ -97,6 +98,13 @@ def test_pairs_come_best_first_and_the_rejected_with_their_reason(warehouse):
     assert pairs["by_status"] == {"active": 2, "pending": 0, "rejected": 1, "blocked": 0, "expired": 0}
     assert [(r["reason"], r["n"]) for r in pairs["turned_down"]] == [("lift not sure", 1)]
     assert "64% got there through" in pairs["active"][0]["example"]
+
+
+def test_a_pair_that_stays_because_it_wins_live_tells_what_it_did_there():
+    row = {"source": "plai jazz", "rewrite": "play jazz", "support_users": 7, "support_sessions": 9, "reason": "wins live"}
+    told = example(row | {"share": 0.75, "p_success_rewrite": 0.8, "p_success_source": 0.5})
+    assert "“plai jazz” was served as “play jazz” and succeeded 60% of the time" in told
+    assert "got there" not in told
 
 
 def test_proxy_and_live_are_kept_apart_and_gates_are_joined(warehouse):
