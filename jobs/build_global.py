@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     defects = read_table(spark, args.defects, DEFECTS)
     max_defect, min_users = settings.retrieval.max_defect, settings.privacy.min_users_global
     entries = global_entries(usage(requests(turns, defects, max_defect)), min_users, settings.mine.user_cap)
-    contexts = contexts_from(context_rows(turns, defects, max_defect, min_users, settings.sessions.max_gap_s))
+    asked = context_rows(turns, defects, max_defect, min_users, settings.sessions.max_gap_s)
+    contexts = contexts_from(asked, min_users)
     with whole_folder(args.out) as folder, TemporaryDirectory(dir=folder) as scratch:
         rows = collect_sorted(with_vectors(entries, args.encoder), ("locale", "utterance"), Path(scratch, "entries"))
         vectors = take_vectors(rows, encoder.dim)
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             contexts=contexts,
         )
         index.save(folder)
-    return {"entries": len(index), "kind": index.kind, "locales": len(index.locales), "contexts": len(contexts.within)}
+    return {"entries": len(index), "kind": index.kind, "locales": len(index.locales), "contexts": len(contexts.votes)}
 
 
 if __name__ == "__main__":

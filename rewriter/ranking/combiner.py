@@ -37,7 +37,8 @@ class Combiner:
 
     def logits(self, features: Floats) -> Floats:
         """Logits before calibration of features (n, d); an unknown feature (NaN) counts as its mean in training."""
-        return np.nan_to_num((features - self.mean) / self.scale) @ self.weights + self.intercept
+        known = np.isfinite(features)
+        return np.where(known, (features - self.mean) / self.scale, 0.0) @ self.weights + self.intercept
 
     def probabilities(self, features: Floats) -> Floats:
         """Calibrated probabilities (n,) of features (n, d)."""

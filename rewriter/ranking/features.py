@@ -146,7 +146,7 @@ def _of_own(v: View, likeness: float) -> float:
 
 def _context_fit(v: View) -> float:
     shape = shape_of(v.candidate.domain, v.candidate.intent, v.candidate.slots)
-    return _told(v.known.contexts.fit(v.contexts, shape) if v.known.contexts else None)
+    return _told(v.known.contexts.fit(v.request.locale, v.contexts, shape) if v.known.contexts else None)
 
 
 def _gap(v: View) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from rewriter.decision.candidate import Candidate
 from rewriter.evaluation.proxy import interpretation_key, proxy_outcome, values_of
 from rewriter.evaluation.win_loss import Outcome
-from rewriter.text import normalise, similarity
+from rewriter.text import negations, normalise, numbers, similarity
 
-#: Edit similarity from which two texts are taken to say the same, if they name the same slot values or are of one intent.
+#: Edit similarity from which two texts may say the same.
 _ALIKE = 0.5
 
 
@@ -54,37 +54,38 @@ def reading_of(candidate: Candidate) -> str | None:
     return interpretation_key(known.domain, known.intent, known.slots) if known else None
 
 
-def _alike(words: str, text: str, reading: str | None) -> bool:
-    """Whether words are much like a text and name every slot value of its interpretation that the text names."""
-    named = (f" {normalise(value)} " for value in values_of(reading))
-    return similarity(words, text) >= _ALIKE and all(v in f" {words} " for v in named if v in f" {text} ")
-
-
-def _outcome_of_unknown(past: Past, words: str) -> Outcome:
-    """The verdict on words that nobody is known to have said with success, as most of the recogniser's alternatives are.
-
-    What they are like stands for what they mean. A win needs a resolved failure. In place of a request that worked, words
-    unlike it count as a loss: the log cannot show it, and it is the safer guess; words like it show nothing.
-    """
-    if past.defective:
-        wins = past.is_resolved and _alike(words, past.later_text, past.later)
-        return Outcome.WIN if wins else Outcome.UNDECIDED
-    return Outcome.UNDECIDED if _alike(words, past.text, past.own) else Outcome.LOSS
-
-
 def outcome_of(past: Past, candidate: Candidate) -> Outcome:
     """The proxy's verdict, in which texts count as well as interpretations.
 
-    The very words of the later rephrase win whatever NLU made of them.
+    The very words of the later rephrase win whatever NLU made of them. In place of a request that worked, words that
+    nobody is known to have said with success count as a loss: the log cannot show it, and it is the safer guess.
     """
     if past.is_resolved and candidate.utterance == past.later_text:
         return Outcome.WIN
+    reading = reading_of(candidate)
     if not past.defective and not past.succeeded:
         return Outcome.UNDECIDED
-    reading = reading_of(candidate)
-    if reading is None:
-        return _outcome_of_unknown(past, candidate.utterance)
+    if past.succeeded and reading is None:
+        return Outcome.LOSS
     return proxy_outcome(past.defective, past.own, past.later, reading)
+
+
+def _is_better_heard(past: Past, words: str) -> bool:
+    """Whether words in no index, as most of the recogniser's alternatives are, come near what a failed request meant.
+
+    What they are like stands for what they mean: they must be much like the later rephrase and more so than what was heard,
+    with its numbers and negations and every slot value that it names.
+    """
+    later = past.later_text
+    alike = similarity(words, later)
+    values = (f" {normalise(value)} " for value in values_of(past.later))
+    return (
+        alike >= _ALIKE
+        and alike > similarity(past.text, later)
+        and numbers(words) == numbers(later)
+        and negations(words) == negations(later)
+        and all(value in f" {words} " for value in values if value in f" {later} ")
+    )
 
 
 def _says_the_same(past: Past, candidate: Candidate) -> bool:
@@ -97,9 +98,13 @@ def label_of(past: Past, candidate: Candidate) -> int | None:
     """1 if the rewrite wins, 0 if it does not, None if the log does not say.
 
     Other than in win/loss, a candidate that is not what a failed request meant is a 0: the ranker must tell it from the
-    right one. Failures that nobody resolved, and rewrites that change nothing, teach nothing. Neither does an intent without
-    slots that two quite different texts share: "any news" and "what happened in Boston" are no way of saying each other.
+    right one; words in no index win where they come nearer to it. Failures that nobody resolved, and rewrites that change
+    nothing, teach nothing. Neither does an intent without slots that two quite different texts share: "any news" and "what
+    happened in Boston" are no way of saying each other.
     """
+    is_unknown = candidate.entry is None and candidate.own is None
+    if is_unknown and past.is_resolved:
+        return int(_is_better_heard(past, candidate.utterance))
     outcome = outcome_of(past, candidate)
     if outcome is Outcome.WIN:
         return 1 if _says_the_same(past, candidate) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from rewriter.decision.retrieve import Directory, Retriever
 from rewriter.ranking.combiner import Combiner
 from rewriter.ranking.features import NAMES, features_of, named
 from rewriter.ranking.ranker import StagedRanker
+from rewriter.retrieval.contexts import Contexts
 from rewriter.retrieval.entries import Entry, table_of
 from rewriter.retrieval.global_index import GlobalIndex
 from rewriter.retrieval.page import CorruptPageError, PersonalEntries
@@ -72,12 +74,17 @@ def combiner(**weights: float) -> Combiner:
 
 ENTRIES = [entry(t) for t in ("play beat it", "play beetles", "rain tomorrow")]
 OWN = {"ann": [entry("play meat it", 9, 0, 1)], "bob": [entry("play beef it", 9, 0, 1)]}
+LIST = ("screen", "list")
+SEEN = Contexts.of(
+    [("en-US", where, shape, n) for where, shape, n in ((None, None, 20), (None, "music|play", 10), (LIST, None, 18))]
+)
 OPEN = {name: Gate(True, 0.5, "test") for name in LAYERS}
 
 
 def engine(pairs=(), gates=OPEN, settings=None, **weights) -> Engine:
     weights = weights or {"characters": 20.0, "intercept": -15.0}
-    index = GlobalIndex.build(table_of(ENTRIES), Letters().encode([e.utterance for e in ENTRIES]), 1000)
+    vectors = Letters().encode([e.utterance for e in ENTRIES])
+    index = GlobalIndex.build(table_of(ENTRIES), vectors, 1000, contexts=SEEN)
     parts = Parts(
         settings or Settings(),
         PairTable.of_pairs(pairs),
@@ -220,6 +227,16 @@ def test_features_of_the_job_are_the_features_of_the_answer():
     assert {c.utterance for c in candidates} == set(served)
     for candidate, row in zip(candidates, offline, strict=True):
         assert named(row) == served[candidate.utterance]
+
+
+def test_what_is_asked_in_a_context_speaks_for_a_candidate_and_an_unknown_context_for_none():
+    built = engine(context_fit=1.0)
+    on_list = built.decide(replace(SAID, context={"screen": "list"}), Controls()).candidates[0]
+    assert on_list.features["context_fit"] == pytest.approx(-math.log(18 * 10 / 20 + 1))
+    assert on_list.probability == pytest.approx(1 / (18 * 10 / 20 + 2))
+    elsewhere = built.decide(replace(SAID, context={"screen": "map"}), Controls()).candidates[0]
+    assert elsewhere.features["context_fit"] is None
+    assert elsewhere.probability == 0.5
 
 
 def test_a_damaged_page_costs_the_user_the_own_history_and_nothing_else(caplog):

@@ -13,7 +13,7 @@ from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known, NoControls
 from rewriter.decision.request import Interpretation, PreviousTurn, Request
 from rewriter.ranking.features import FEATURES, NAMES, features_of
-from rewriter.retrieval.contexts import Contexts
+from rewriter.retrieval.contexts import RESPONSE, Contexts
 from rewriter.retrieval.entries import Entry
 from rewriter.retrieval.page import PersonalEntries
 
@@ -121,8 +121,11 @@ def test_an_intent_that_was_not_understood_has_no_confidence_and_one_without_con
 
 
 def test_a_candidate_fits_the_screen_and_the_response_it_is_often_asked_after():
-    seen = Contexts({"music|play": 10, "music|stop": 30}, {("screen", "list"): {"music|play": 19, "music|stop": 1}})
-    seen.within[("response", "beets is not here")] = {"music|stop": 8}
+    screen, said = ("screen", "list"), (RESPONSE, "beets is not here")
+    play = ((None, 10.0), (screen, 19.0))
+    everything = ((None, 40.0), (screen, 20.0), (said, 8.0))
+    rows = [("en-US", context, None, n) for context, n in everything]
+    seen = Contexts.of([*rows, *(("en-US", context, "music|play", n) for context, n in play)])
     known = replace(KNOWN, contexts=seen)
     before = PreviousTurn("play beets", response="Beets is not here.")
     fits = [math.log((19 + 1) / (20 / 4 + 1)), math.log((0 + 1) / (8 / 4 + 1))]

@@ -27,6 +27,15 @@ def no_slots(text: str) -> Candidate:
 UNCLEAR = Past(False, False, BAD, None, "", "music")
 
 
+HEARD_WELL = Past(True, False, None, BEAT_IT, "play beat it", "music", text="play beat i")
+LIGHT = Past(True, False, None, "home|off", "turn off the light", "home", text="turn of night")
+
+
+def unread(text: str) -> Candidate:
+    """Said with success by others, and never read by NLU."""
+    return Candidate(text, ("global",), entry=Entry(text, "en-US", None, None, {}, 9, 0, 9, 0.0))
+
+
 def unknown(text: str) -> Candidate:
     return Candidate(text, ("alternative",))
 
@@ -41,9 +50,15 @@ UNKNOWN = unknown("play bat it")
         (RESOLVED, Candidate("play beat it", ("alternative",)), Outcome.WIN, 1),
         (RESOLVED, known("play bad", "bad"), Outcome.UNDECIDED, 0),
         (RESOLVED, UNKNOWN, Outcome.UNDECIDED, 0),
-        (RESOLVED, unknown("please play beat it"), Outcome.WIN, 1),
+        (RESOLVED, unknown("please play beat it"), Outcome.UNDECIDED, 1),
+        (RESOLVED, unknown("pray bead it"), Outcome.UNDECIDED, 0),
+        (HEARD_WELL, unknown("uh play beat it"), Outcome.UNDECIDED, 0),
+        (LIGHT, unknown("turn off the lite"), Outcome.UNDECIDED, 1),
+        (LIGHT, unknown("do not turn off the light"), Outcome.UNDECIDED, 0),
+        (LIGHT, unknown("turn off the light two"), Outcome.UNDECIDED, 0),
+        (LIGHT, unread("turn off the lite"), Outcome.UNDECIDED, 0),
         (RESOLVED, unknown("oh well let me hear beat it once more"), Outcome.UNDECIDED, 0),
-        (NEWS, unknown("any news on the selection"), Outcome.WIN, 1),
+        (NEWS, unknown("any news on the selection"), Outcome.UNDECIDED, 1),
         (GIVEN_UP, unknown("play bat it"), Outcome.UNDECIDED, None),
         (NEWS, no_slots("some news on the elections"), Outcome.WIN, 1),
         (NEWS, no_slots("what happened in boston"), Outcome.WIN, None),
@@ -52,7 +67,8 @@ UNKNOWN = unknown("play bat it")
         (WORKED, known("play beat it", "beat it"), Outcome.LOSS, 0),
         (WORKED, UNKNOWN, Outcome.LOSS, 0),
         (WORKED, unknown("please play bat"), Outcome.LOSS, 0),
-        (WORKED, unknown("please play uh bad"), Outcome.UNDECIDED, None),
+        (WORKED, unknown("please play uh bad"), Outcome.LOSS, 0),
+        (WORKED, unread("play bad"), Outcome.LOSS, 0),
         (UNCLEAR, known("play beat it", "beat it"), Outcome.UNDECIDED, None),
         (UNCLEAR, UNKNOWN, Outcome.UNDECIDED, None),
     ],
