@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, field_validator
 
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
 from rewriter.locales import locale_fault
@@ -18,7 +18,16 @@ MAX_BATCH = 256
 MAX_PREVIOUS_TURNS = 20
 MAX_NBEST = 50
 
-_Strings = dict[str, str | None]
+
+def _spelled(value: Any) -> Any:
+    """A truth value or a whole number as the import of logs spells it."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+#: Contexts and slots, which are compared with those of the log.
+_Strings = dict[str, Annotated[str | None, BeforeValidator(_spelled)]]
 _Flag = bool | None
 
 

@@ -149,6 +149,8 @@ def _parsed(value: Any, what: str) -> Any:
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rewriter.ingest.convert import map_of
 from rewriter.locales import canonical_locale, locale_fault
 from serving.calls import FeedbackCall, MalformedCallError, RewriteCall, parse_call
 
@@ -79,3 +80,10 @@ def test_real_tags_are_accepted(tag):
 )
 def test_tags_that_name_nothing_are_refused(tag):
     assert locale_fault(tag)
+
+
+def test_a_value_of_a_context_is_spelled_as_the_import_of_logs_spells_it():
+    context = {"floor": 3.0, "volume": 0.5, "lots": 1e3, "on": True, "off": False, "room": "bath", "two": 2}
+    call = RewriteCall.model_validate_json(json.dumps({"utterance": "play", "context": context}))
+    assert dict(call.request("en-US").context) == dict(map_of(context))
+    assert call.request("en-US").context["floor"] == "3"
