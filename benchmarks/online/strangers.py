@@ -1,4 +1,4 @@
-"""Requests of a kind that the log has never seen: how many would be rewritten, each of them wrongly."""
+"""Requests of a kind that the log has never seen: how many would be rewritten, nearly all of them wrongly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Interpretation, Request
 
-#: Questions to another assistant that it was not made for, collected by Larson et al. 2019 (CLINC150, out of scope).
+#: Questions that another assistant was not made for; few have to do with this one. Collected by Larson et al. 2019 (CLINC150, out of scope).
 QUERIES = Path("clinc150/data/data_oos_plus.json")
 _AT = datetime(2026, 3, 25, tzinfo=UTC)
 #: What a caller sends besides the text: nothing, or all that an NLU which understood nothing can say.
