@@ -1,1 +1,1 @@
-"""The run-time API, its stores and the analysts' console. Never imports pyspark, torch or transformers."""
+"""The run-time API and its stores. Never imports pyspark, torch or transformers."""

@@ -35,6 +35,11 @@ class _Tolerant(BaseModel):
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True, allow_inf_nan=False, frozen=True)
 
 
+def _confidence(value: float | None) -> float | None:
+    """A confidence as a probability; one of another scale, as log probabilities and percents are, is unknown."""
+    return value if value is not None and 0.0 <= value <= 1.0 else None
+
+
 def _text(strings: _Strings | None) -> dict[str, str]:
     return {k: v for k, v in (strings or {}).items() if v is not None}
 
@@ -64,11 +69,11 @@ class FirstLook(_Tolerant):
     domain: str | None = None
     intent: str | None = None
     slots: _Strings | None = None
-    confidence: float | None = None
+    confidence: float | None = Field(None, description="of the intent, 0..1; on another scale it counts as unknown")
 
     def interpretation(self) -> Interpretation:
         """As the engine knows it."""
-        return Interpretation(self.domain, self.intent, _text(self.slots), self.confidence)
+        return Interpretation(self.domain, self.intent, _text(self.slots), _confidence(self.confidence))
 
 
 class EarlierTurn(_Tolerant):
@@ -87,7 +92,13 @@ class EarlierTurn(_Tolerant):
     def previous_turn(self) -> PreviousTurn:
         """As the engine knows it."""
         return PreviousTurn(
-            self.utterance or "", self.turn_id, self.at, self.response, self.response_status, self.barge_in, self.intent
+            (self.utterance or "")[:MAX_UTTERANCE],
+            self.turn_id,
+            self.at,
+            self.response,
+            self.response_status,
+            self.barge_in,
+            self.intent,
         )
 
 
@@ -100,10 +111,10 @@ class RewriteCall(_Tolerant):
     at: datetime | None = Field(None, description="when the request began; default now")
     locale: str | None = Field(None, description="BCP 47; default: the locale the bundle knows best")
     device: str | None = None
-    asr_confidence: float | None = None
+    asr_confidence: float | None = Field(None, description="of the recogniser, 0..1; on another scale it counts as unknown")
     nbest: list[Hypothesis] | None = Field(None, description="the recogniser's hypotheses, best first")
-    interpretation: FirstLook | None = None
-    context: _Strings | None = None
+    interpretation: FirstLook | None = Field(None, description="NLU's first look at the request as it is; it helps most")
+    context: _Strings | None = Field(None, description="what the assistant shows or has just asked, as the log records it")
     previous_turns: list[EarlierTurn] | None = Field(None, description="of this session, oldest first")
     request_id: str | None = Field(None, max_length=200)
     deadline_ms: float | None = Field(None, ge=0, description="answer within this time, without a rewrite if need be")
@@ -134,8 +145,8 @@ class RewriteCall(_Tolerant):
             session_id=self.session_id,
             at=self.at or datetime.now(UTC),
             device=self.device,
-            asr_confidence=self.asr_confidence,
-            nbest=tuple(Alternative(h.text, h.score) for h in (self.nbest or ())[:MAX_NBEST]),
+            asr_confidence=_confidence(self.asr_confidence),
+            nbest=tuple(Alternative(h.text[:MAX_UTTERANCE], h.score) for h in (self.nbest or ())[:MAX_NBEST]),
             interpretation=self.interpretation.interpretation() if self.interpretation else None,
             context=_text(self.context),
             previous_turns=tuple(t.previous_turn() for t in (self.previous_turns or ())[-MAX_PREVIOUS_TURNS:]),

@@ -4,7 +4,7 @@ effect     failed requests of live days without rewriting, with everybody's laye
 curve      precision of the retrieved rewrites against trigger rate, and its picture
 ablations  the same with one part left out, learnt again from the same log
 meanings   wordings with more than one meaning: does each user get his own, and do the many keep theirs
-strangers  questions that another assistant was not made for: how many would be rewritten. They are looked for in REWRITER_DATA
+strangers  questions that another assistant was not made for (in REWRITER_DATA): how many would be rewritten
 
 Every world is simulated and learnt by every stage of `rewriter run` with examples/demo.toml, unless its folder below --out
 holds it; a finished demo may be given instead of the ordinary one. The days after are decided in this process, by the

@@ -10,7 +10,7 @@ from typing import Any
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Interpretation, Request
 
-#: Questions that another assistant was not made for; few have to do with this one. Collected by Larson et al. 2019 (CLINC150, out of scope).
+#: Questions that another assistant was not made for (CLINC150, out of scope; Larson et al. 2019); few suit this one.
 QUERIES = Path("clinc150/data/data_oos_plus.json")
 _AT = datetime(2026, 3, 25, tzinfo=UTC)
 #: What a caller sends besides the text: nothing, or all that an NLU which understood nothing can say.

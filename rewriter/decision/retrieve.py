@@ -71,6 +71,8 @@ def alternatives(request: Request, k: int) -> list[tuple[str, int, float | None]
         text = normalise(hypothesis.text)
         if text and text != request.key and text not in out:
             gap = None if first is None or hypothesis.score is None else first - hypothesis.score
+            # A list that is not best first has scores of another kind.
+            gap = None if gap is not None and gap < 0.0 else gap
             out[text] = (text, rank, gap)
     return list(out.values())[:k]
 

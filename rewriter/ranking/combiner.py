@@ -36,9 +36,9 @@ class Combiner:
     offset: float = 0.0
 
     def logits(self, features: Floats) -> Floats:
-        """Logits before calibration of features (n, d); an unknown feature (NaN) counts as its mean in training."""
-        known = np.isfinite(features)
-        return np.where(known, (features - self.mean) / self.scale, 0.0) @ self.weights + self.intercept
+        """Logits before calibration of features (n, d); what is unknown (NaN) counts as its mean in training."""
+        apart = (features - self.mean) / self.scale
+        return np.where(np.isfinite(features), apart, 0.0) @ self.weights + self.intercept
 
     def probabilities(self, features: Floats) -> Floats:
         """Calibrated probabilities (n,) of features (n, d)."""

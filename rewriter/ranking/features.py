@@ -21,6 +21,8 @@ from rewriter.text import negations, normalise, numbers, similarity, sound_simil
 _DAY_S = 86400.0
 #: What nobody told us; the combiner puts the mean of its training in place of it.
 UNKNOWN = math.nan
+#: Beyond so many words more or fewer there is nothing to tell: a recogniser that loops is no proof.
+MOST_WORDS = 5
 _FAILED = ("no_result", "error", "fallback", "unsupported")
 
 
@@ -121,7 +123,8 @@ def _lead(v: View) -> float:
 
 
 def _words_more(v: View) -> float:
-    return float(len(v.target.split()) - len(v.source.split()))
+    more = len(v.target.split()) - len(v.source.split())
+    return float(min(max(more, -MOST_WORDS), MOST_WORDS))
 
 
 def _told(value: float | None) -> float:

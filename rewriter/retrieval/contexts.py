@@ -109,6 +109,8 @@ class Contexts:
         try:
             data = json.loads(path.read_text("utf-8"))
             votes = {(loc, None if c is None else (c[0], c[1])): dict(shapes) for loc, c, shapes in data["votes"]}
+            if not all(shapes[_ALL] > 0 for shapes in votes.values()) or data["hidden"] < 0:
+                raise ValueError("votes that are none")
             return cls(votes, float(data["hidden"]))
         except (OSError, IndexError, KeyError, TypeError, ValueError) as error:
             raise RewriterError(f"{path}: cannot be read ({error})") from error

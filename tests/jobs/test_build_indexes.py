@@ -13,7 +13,6 @@ import pytest
 
 from jobs import build_global, build_personal, train_encoder
 from rewriter.errors import RewriterError
-from rewriter.retrieval.contexts import Contexts
 from rewriter.retrieval.encoder import OnnxEncoder
 from rewriter.retrieval.global_index import GlobalIndex
 from rewriter.retrieval.personal_index import LmdbStore
@@ -100,11 +99,13 @@ def test_the_global_index_finds_what_many_asked_and_is_the_same_bytes_twice(spar
     counts = build_global.main(arguments(log, encoder, tmp_path / "a"))
     build_global.main(arguments(log, encoder, tmp_path / "b"))
     # Three users of en-GB are below the threshold of five.
-    assert counts == {"entries": 4, "kind": "flat", "locales": 1, "contexts": 1}
+    assert counts == {"entries": 4, "kind": "flat", "locales": 1, "contexts": 2}
     assert same_bytes(tmp_path / "a", tmp_path / "b")
     index = GlobalIndex.load(tmp_path / "a")
     assert index.encoder_version == OnnxEncoder(encoder).version
-    assert index.contexts == Contexts({"music|play|song": 9}, {("screen", "songs"): {"music|play|song": 9}})
+    alone = {"": 6.0, "music|play|song": 6.0}
+    assert index.contexts.votes == {("en-US", None): alone, ("en-US", ("screen", "songs")): alone}
+    assert index.contexts.hidden == 4.0
     for song in SONGS:
         hit = index.search(OnnxEncoder(encoder).encode([f"play {song}"]), 1, "en-US")[0][0]
         assert (hit.entry.utterance, hit.entry.slots, hit.entry.n_users) == (f"play {song}", {"song": song}, 6)

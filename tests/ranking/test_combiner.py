@@ -48,6 +48,12 @@ def test_what_is_unknown_counts_as_the_mean_of_training_though_training_never_la
     assert model.probabilities(np.array([[0.0, -1.0, 7.0]])) < model.probabilities(bare) / 3
 
 
+def test_what_is_infinite_is_unknown():
+    x, y, w, folds = data()
+    model = fit_combiner(x, y, w, folds, NAMES)
+    assert model.logits(np.array([[np.inf, -1.0, 7.0]])) == model.logits(np.array([[np.nan, -1.0, 7.0]]))
+
+
 def test_rows_that_lack_a_feature_teach_the_others():
     x, y, w, folds = data()
     x[::2, 0] = np.nan

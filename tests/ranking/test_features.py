@@ -12,7 +12,7 @@ import pytest
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known, NoControls
 from rewriter.decision.request import Interpretation, PreviousTurn, Request
-from rewriter.ranking.features import FEATURES, NAMES, features_of
+from rewriter.ranking.features import FEATURES, MOST_WORDS, NAMES, features_of
 from rewriter.retrieval.contexts import RESPONSE, Contexts
 from rewriter.retrieval.entries import Entry
 from rewriter.retrieval.page import PersonalEntries
@@ -107,6 +107,16 @@ def test_what_nobody_told_us_is_unknown_and_what_nobody_said_is_zero():
     assert {name for name, value in TOLD_NOTHING.items() if math.isnan(value)} == told
     text = {"characters", "words", "kept", "sound", "words_more", "n_words"}
     assert {name for name, value in TOLD_NOTHING.items() if value != 0.0} == told | text - {"words_more"}
+
+
+def test_a_loop_of_the_recogniser_is_no_longer_than_a_few_words_more():
+    loop, text = (
+        Candidate("play " + "beat it " * 40, ("alternative",)),
+        Candidate("play beat it once more", ("alternative",)),
+    )
+    assert values(candidates=(loop,))["words_more"] == MOST_WORDS
+    assert values(Request("play it " * 40), candidates=(text,))["words_more"] == -MOST_WORDS
+    assert values(candidates=(text,))["words_more"] == 2.0
 
 
 def test_an_alternative_without_a_score_has_an_unknown_gap():

@@ -81,7 +81,12 @@ def test_what_is_saved_is_loaded_whatever_the_letters(tmp_path):
     assert Contexts.load(tmp_path) == odd
 
 
-@pytest.mark.parametrize("body", ["", "{}", '{"hidden": 1, "votes": [["a"]]}', '{"hidden": null, "votes": []}', "[]"])
+TOTALS = [f'{{"hidden": 1, "votes": [["en", null, {{{total}}}]]}}' for total in ('"a": 1', '"": 0', '"": "x"')]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{}", '{"hidden": 1, "votes": [["a"]]}', '{"hidden": null, "votes": []}', "[]", *TOTALS]
+)
 def test_a_broken_file_is_named(tmp_path, body):
     (tmp_path / "contexts.json").write_text(body)
     with pytest.raises(RewriterError, match=r"contexts\.json: cannot be read"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rewriter.ingest.convert import map_of
 from rewriter.locales import canonical_locale, locale_fault
-from serving.calls import FeedbackCall, MalformedCallError, RewriteCall, parse_call
+from serving.calls import MAX_UTTERANCE, FeedbackCall, MalformedCallError, RewriteCall, parse_call
 
 FIELDS = (
     "utterance user_id session_id at locale device asr_confidence nbest interpretation context previous_turns request_id "
@@ -87,3 +87,17 @@ def test_a_value_of_a_context_is_spelled_as_the_import_of_logs_spells_it():
     call = RewriteCall.model_validate_json(json.dumps({"utterance": "play", "context": context}))
     assert dict(call.request("en-US").context) == dict(map_of(context))
     assert call.request("en-US").context["floor"] == "3"
+
+
+@pytest.mark.parametrize(("told", "known"), [(0.0, 0.0), (1, 1.0), (0.4, 0.4), (-2.0, None), (85, None), (None, None)])
+def test_a_confidence_on_another_scale_is_unknown(told, known):
+    call = RewriteCall(utterance="play", asr_confidence=told, interpretation={"intent": "play", "confidence": told})
+    request = call.request("en-US")
+    assert request.asr_confidence == known
+    assert request.interpretation.confidence == known
+
+
+def test_of_long_hypotheses_and_earlier_turns_only_so_much_is_read_as_of_an_utterance():
+    long = "a" * (MAX_UTTERANCE + 1)
+    request = RewriteCall(utterance="play", nbest=[{"text": long}], previous_turns=[{"utterance": long}]).request("en-US")
+    assert len(request.nbest[0].text) == len(request.previous_turns[0].utterance) == MAX_UTTERANCE
