@@ -160,7 +160,7 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/pictures/serving.svg")
     args = parser.parse_args(argv)
     if args.small:
-        args.entries, args.users, args.own, args.pairs, args.encoded, args.asked, args.repeats = 500, 20, 10, 100, 100, 40, 1
+        args.entries, args.users, args.own, args.pairs, args.encoded, args.asked, args.repeats = 500, 20, 10, 200, 100, 40, 1
     return args
 
 
