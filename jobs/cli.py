@@ -22,6 +22,7 @@ class Command:
 
 COMMANDS = {
     "import": Command("jobs.import_turns", "main", "a log (JSONL, CSV, Parquet) -> turns, with broken rows set aside"),
+    "pseudonym": Command("jobs.pseudonym", "main", "user ids as the import writes them, for callers of the service"),
     "simulate": Command("jobs.simulate", "main", "a simulated log with known truth"),
     "run": Command("jobs.run", "main", "every stage from turns to a published bundle, resumable"),
     "report": Command("jobs.report", "main", "a folder with index.html: funnel, pairs, win/loss, latency"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,6 +124,7 @@ def explain(warehouse: Path, source: str, rewrite: str, locale: str | None) -> s
     evidence = read_evidence(
         Path(record["turns"]), tables / "defects", tables / "rephrases", warehouse / "models/rephrase", settings
     )
+    print("counting the log again around the pair", file=sys.stderr, flush=True)
     with scratch_beside(warehouse / "explain") as scratch:
         log = counted_log(evidence, settings, scratch)
         around = neighbourhood(log, state_number(locale, source), state_number(locale, rewrite))

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, field_validator
 
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
+from rewriter.ingest.convert import alternative_of, map_of
 from rewriter.locales import locale_fault
+from schemas.tables import RESPONSE_STATUSES
 
 #: Characters. The longest spoken requests on record are a tenth of this; models read fewer words still.
 MAX_UTTERANCE = 4000
@@ -19,15 +21,18 @@ MAX_PREVIOUS_TURNS = 20
 MAX_NBEST = 50
 
 
-def _spelled(value: Any) -> Any:
-    """A truth value or a whole number as the import of logs spells it."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).lower() if isinstance(value, bool) else value
+def _map(value: Any) -> dict[str, str] | None:
+    """Names and values in any form and spelling that the import of logs reads, since they are compared with the log's."""
+    return None if value is None else dict(map_of(value) or ())
 
 
-#: Contexts and slots, which are compared with those of the log.
-_Strings = dict[str, Annotated[str | None, BeforeValidator(_spelled)]]
+def _hypothesis(value: Any) -> Any:
+    """A hypothesis as the import of logs reads it; of an object each fault is named by its field."""
+    return value if isinstance(value, dict) and "text" in value else alternative_of(value)
+
+
+#: Contexts and slots.
+_Map = Annotated[dict[str, str] | None, BeforeValidator(_map)]
 _Flag = bool | None
 
 
@@ -40,8 +45,8 @@ def _confidence(value: float | None) -> float | None:
     return value if value is not None and 0.0 <= value <= 1.0 else None
 
 
-def _text(strings: _Strings | None) -> dict[str, str]:
-    return {k: v for k, v in (strings or {}).items() if v is not None}
+def _lower(text: str | None) -> str | None:
+    return text and text.lower()
 
 
 def _utc(at: datetime | None) -> datetime | None:
@@ -59,33 +64,35 @@ def _utc(at: datetime | None) -> datetime | None:
 class Hypothesis(_Tolerant):
     """One hypothesis of the recogniser."""
 
-    text: Annotated[str, Strict()]
-    score: float | None = None
+    text: Annotated[str, Strict()] = Field(description="what it heard")
+    score: float | None = Field(None, description="higher is likelier, on any scale that the log uses too")
 
 
 class FirstLook(_Tolerant):
     """NLU's interpretation of the request as it is."""
 
-    domain: str | None = None
-    intent: str | None = None
-    slots: _Strings | None = None
+    domain: str | None = Field(None, description="in the log's words")
+    intent: str | None = Field(None, description="in the log's words; null: not understood")
+    slots: _Map = Field(None, description="name and value of each slot")
     confidence: float | None = Field(None, description="of the intent, 0..1; on another scale it counts as unknown")
 
     def interpretation(self) -> Interpretation:
         """As the engine knows it."""
-        return Interpretation(self.domain, self.intent, _text(self.slots), _confidence(self.confidence))
+        return Interpretation(self.domain, self.intent, self.slots or {}, _confidence(self.confidence))
 
 
 class EarlierTurn(_Tolerant):
     """An earlier turn of the session."""
 
-    turn_id: str | None = None
-    at: datetime | None = None
-    utterance: str | None = None
-    response: str | None = None
-    response_status: str | None = None
-    barge_in: _Flag = None
-    intent: str | None = None
+    turn_id: str | None = Field(None, description="as the log has it")
+    at: datetime | None = Field(None, description="when it began")
+    utterance: str | None = Field(None, description="the request as recognised")
+    response: str | None = Field(None, description="what the assistant said")
+    response_status: Annotated[str | None, AfterValidator(_lower)] = Field(
+        None, description=f"one of {', '.join(RESPONSE_STATUSES)}"
+    )
+    barge_in: _Flag = Field(None, description="whether the user interrupted the answer")
+    intent: str | None = Field(None, description="null: not understood")
 
     _at_utc = field_validator("at")(_utc)
 
@@ -107,16 +114,20 @@ class RewriteCall(_Tolerant):
 
     utterance: Annotated[str, Strict()] = Field(description=f"the request as recognised, at most {MAX_UTTERANCE} characters")
     user_id: str | None = Field(None, description="pseudonymous; opens the user's own history")
-    session_id: str | None = None
+    session_id: str | None = Field(None, description="kept in the decision log")
     at: datetime | None = Field(None, description="when the request began; default now")
     locale: str | None = Field(None, description="BCP 47; default: the locale the bundle knows best")
-    device: str | None = None
+    device: str | None = Field(None, description="no model uses it yet")
     asr_confidence: float | None = Field(None, description="of the recogniser, 0..1; on another scale it counts as unknown")
-    nbest: list[Hypothesis] | None = Field(None, description="the recogniser's hypotheses, best first")
+    nbest: list[Annotated[Hypothesis, BeforeValidator(_hypothesis)]] | None = Field(
+        None, description="the recogniser's hypotheses, best first"
+    )
     interpretation: FirstLook | None = Field(None, description="NLU's first look at the request as it is; it helps most")
-    context: _Strings | None = Field(None, description="what the assistant shows or has just asked, as the log records it")
+    context: _Map = Field(None, description="what the assistant shows or has just asked, as the log records it")
     previous_turns: list[EarlierTurn] | None = Field(None, description="of this session, oldest first")
-    request_id: str | None = Field(None, max_length=200)
+    request_id: str | None = Field(
+        None, max_length=200, description="the caller's own name for the request; default: a new one"
+    )
     deadline_ms: float | None = Field(None, ge=0, description="answer within this time, without a rewrite if need be")
     explain: _Flag = Field(None, description="true: list the candidates with their features")
 
@@ -148,7 +159,7 @@ class RewriteCall(_Tolerant):
             asr_confidence=_confidence(self.asr_confidence),
             nbest=tuple(Alternative(h.text[:MAX_UTTERANCE], h.score) for h in (self.nbest or ())[:MAX_NBEST]),
             interpretation=self.interpretation.interpretation() if self.interpretation else None,
-            context=_text(self.context),
+            context=self.context or {},
             previous_turns=tuple(t.previous_turn() for t in (self.previous_turns or ())[-MAX_PREVIOUS_TURNS:]),
             request_id=self.request_id or uuid4().hex,
         )
@@ -163,10 +174,10 @@ class BatchCall(_Tolerant):
 class FeedbackCall(_Tolerant):
     """Body of ``POST /v1/feedback``: what a user said of an answer; the same event twice counts once."""
 
-    event_id: Annotated[str, Strict()] = Field(min_length=1, max_length=200)
-    request_id: Annotated[str, Strict()] = Field(min_length=1, max_length=200)
+    event_id: Annotated[str, Strict()] = Field(min_length=1, max_length=200, description="the event's own name")
+    request_id: Annotated[str, Strict()] = Field(min_length=1, max_length=200, description="of the answer")
     feedback: Literal["positive", "negative"]
-    at: datetime | None = None
+    at: datetime | None = Field(None, description="when it was given; default now")
 
     _at_utc = field_validator("at")(_utc)
 

@@ -13,8 +13,10 @@ ENVIRONMENT = "REWRITER_KEY"
 _MIN_BYTES = 16
 
 
-def load_key(file: Path) -> bytes:
+def load_key(file: Path, *, make: bool = True) -> bytes:
     """The secret key: of the environment variable ``REWRITER_KEY``, else of the file, which is created if absent.
+
+    Without ``make`` it is not created: a new key would give other pseudonyms than the log has.
 
     A new file holds 32 random bytes in hexadecimal and is readable by its owner only.
 
@@ -28,7 +30,7 @@ def load_key(file: Path) -> bytes:
     if not key:
         where = f"key file {file}"
         try:
-            if not file.exists():
+            if make and not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 # Created with its final rights, so that it is never readable by others.
                 with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rewriter.ingest.convert import map_of
+from rewriter.ingest.convert import map_of, nbest_of
 from rewriter.locales import canonical_locale, locale_fault
 from serving.calls import MAX_UTTERANCE, FeedbackCall, MalformedCallError, RewriteCall, parse_call
 
@@ -83,10 +83,32 @@ def test_tags_that_name_nothing_are_refused(tag):
 
 
 def test_a_value_of_a_context_is_spelled_as_the_import_of_logs_spells_it():
-    context = {"floor": 3.0, "volume": 0.5, "lots": 1e3, "on": True, "off": False, "room": "bath", "two": 2}
+    context = {"floor": 3.0, "volume": 0.5, "lots": 1e3, "on": True, "off": False, "room": "bath", "two": 2, "none": None}
+    context |= {"shown": ["news", {"id": 1}]}
     call = RewriteCall.model_validate_json(json.dumps({"utterance": "play", "context": context}))
     assert dict(call.request("en-US").context) == dict(map_of(context))
     assert call.request("en-US").context["floor"] == "3"
+
+
+@pytest.mark.parametrize(
+    "slots", [{"artist": "abba"}, [{"name": "artist", "value": "abba"}], [["artist", "abba"]], '{"artist": "abba"}']
+)
+def test_slots_are_read_in_every_form_that_the_import_reads(slots):
+    request = RewriteCall(utterance="play", interpretation={"intent": "play", "slots": slots}).request("en-US")
+    assert dict(request.interpretation.slots) == dict(map_of(slots)) == {"artist": "abba"}
+
+
+def test_hypotheses_are_read_in_every_form_that_the_import_reads():
+    forms = ["play", ["played", 0.5], {"transcript": "clay", "confidence": 0.2}, {"text": "lay", "score": 0.1}]
+    request = RewriteCall.model_validate_json(json.dumps({"utterance": "play", "nbest": forms})).request("en-US")
+    assert [{"text": a.text, "score": a.score} for a in request.nbest] == nbest_of(forms)
+
+
+def test_a_status_is_read_in_any_case():
+    request = RewriteCall(utterance="play", previous_turns=[{"utterance": "a", "response_status": "NO_RESULT"}]).request(
+        "en"
+    )
+    assert request.previous_turns[0].response_status == "no_result"
 
 
 @pytest.mark.parametrize(("told", "known"), [(0.0, 0.0), (1, 1.0), (0.4, 0.4), (-2.0, None), (85, None), (None, None)])
