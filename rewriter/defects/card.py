@@ -43,6 +43,8 @@ def model_card(model: DefectModel, about: Mapping[str, Any]) -> str:
         lines += [
             f"| {g} | {c['n']} | {c['positives']} | {c['rules']:.3f} | {c['model']:.3f} |" for g, c in compared.items()
         ]
+        rules, kept = (sum(c[name] for c in compared.values()) / len(compared) for name in ("rules", "model"))
+        lines.append(f"| mean | | | {rules:.3f} | {kept:.3f} |")
     else:
         lines.append("Not compared: too few strong signals on held-out days.")
     return "\n".join(lines) + "\n"
