@@ -56,7 +56,9 @@ VARIANTS: dict[str, Variant] = {
     "without sounds and letters": Variant(
         "train_ranker", {"retrieval": {"k_letters": 0}, "decide": {"without_features": ["sound"]}}
     ),
-    "without n-best": Variant("train_ranker", {"retrieval": {"k_alternative": 0}}),
+    "without n-best": Variant(
+        "train_ranker", {"retrieval": {"k_alternative": 0}, "decide": {"without_features": ["nbest_like", "heard"]}}
+    ),
     "in float": Variant("train_encoder", swap=(rewriter.bert.onnx, "quantise", _in_float)),
 }
 

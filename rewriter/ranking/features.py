@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known
 from rewriter.decision.request import PreviousTurn, Request
+from rewriter.ranking.heard import Heard
 from rewriter.ranking.meanings import Standing, kept, standings
 from rewriter.retrieval.contexts import Context, contexts_of, shape_of
 from rewriter.text import negations, normalise, numbers, similarity, sound_similarity, token_similarity
@@ -34,6 +35,7 @@ class View:
     known: Known
     candidate: Candidate
     standing: Standing
+    heard: Heard | None  # None without an n-best list
     previous: PreviousTurn | None
     previous_key: str
     contexts: tuple[Context, ...]
@@ -156,6 +158,14 @@ def _gap(v: View) -> float:
     return 0.0 if v.candidate.rank is None else _told(v.candidate.gap)
 
 
+def _heard_words(v: View) -> float:
+    return v.heard.words(v.target) if v.heard else UNKNOWN
+
+
+def _nbest_like(v: View) -> float:
+    return v.heard.like(v.target) if v.heard else UNKNOWN
+
+
 def _own_count(own: object) -> float:
     return math.log1p(getattr(own, "n_success", 0))
 
@@ -211,6 +221,8 @@ FEATURES: tuple[Feature, ...] = (
     _flag("in_nbest", "the recogniser heard it too", lambda v: v.candidate.rank is not None),
     Feature("nbest_rank", "places", "place in the n-best, 0 = first or absent", lambda v: float(v.candidate.rank or 0)),
     Feature("nbest_gap", "score", "n-best score of the first minus its own", _gap),
+    _score("nbest_like", "edit similarity to all that the recogniser heard, on average", _nbest_like),
+    _score("heard", "how well each of its words was heard in any hypothesis, on average", _heard_words),
     _flag("numbers", "the numbers differ", _numbers_differ),
     _flag("negations", "the negations differ", lambda v: negations(v.source) != negations(v.target)),
     _flag("previous_failed", "the previous turn visibly failed", lambda v: _failed(v.previous)),
@@ -232,8 +244,9 @@ def features_of(request: Request, known: Known, candidates: Sequence[Candidate])
     previous = request.previous_turns[-1] if request.previous_turns else None
     previous_key = normalise(previous.utterance) if previous else ""
     contexts = contexts_of(request.context, previous.response if previous else None)
+    heard = Heard(request) if request.nbest else None
     out = np.zeros((len(candidates), len(FEATURES)))
     for i, (candidate, standing) in enumerate(zip(candidates, standings(request.key, candidates), strict=True)):
-        view = View(request, known, candidate, standing, previous, previous_key, contexts)
+        view = View(request, known, candidate, standing, heard, previous, previous_key, contexts)
         out[i] = [feature.of(view) for feature in FEATURES]
     return out

@@ -11,7 +11,7 @@ import pytest
 
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known, NoControls
-from rewriter.decision.request import Interpretation, PreviousTurn, Request
+from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
 from rewriter.ranking.features import FEATURES, MOST_WORDS, NAMES, features_of
 from rewriter.retrieval.contexts import RESPONSE, Contexts
 from rewriter.retrieval.entries import Entry
@@ -99,11 +99,12 @@ def test_a_feature_has_its_worked_value(name, value):
     assert values()[name] == pytest.approx(value)
 
 
+HEARD = {"nbest_like", "heard"}
 TOLD_NOTHING = values(Request("play beet it"), Known(NoControls()), (Candidate("play beat it", ("global",)),))
 
 
 def test_what_nobody_told_us_is_unknown_and_what_nobody_said_is_zero():
-    told = {"asr_confidence", "nlu_confidence", "request_defect", "own_days", "own_like", "own_rival", "context_fit"}
+    told = {"asr_confidence", "nlu_confidence", "request_defect", "own_days", "own_like", "own_rival", "context_fit"} | HEARD
     assert {name for name, value in TOLD_NOTHING.items() if math.isnan(value)} == told
     text = {"characters", "words", "kept", "sound", "words_more", "n_words"}
     assert {name for name, value in TOLD_NOTHING.items() if value != 0.0} == told | text - {"words_more"}
@@ -117,6 +118,14 @@ def test_a_loop_of_the_recogniser_is_no_longer_than_a_few_words_more():
     assert values(candidates=(loop,))["words_more"] == MOST_WORDS
     assert values(Request("play it " * 40), candidates=(text,))["words_more"] == -MOST_WORDS
     assert values(candidates=(text,))["words_more"] == 2.0
+
+
+def test_what_is_spread_over_the_hypotheses_was_heard():
+    heard = replace(REQUEST, utterance="play beet", nbest=(Alternative("play beet", 0.4), Alternative("clay it", 0.3)))
+    found = values(heard)
+    assert found["heard"] == pytest.approx((1.0 + 3 / 4 + 1.0) / 3)
+    assert found["nbest_like"] == pytest.approx((9 / 12 + 5 / 12) / 2)
+    assert values(replace(REQUEST, nbest=(Alternative("", None),)))["nbest_like"] == pytest.approx(11 / 12)
 
 
 def test_an_alternative_without_a_score_has_an_unknown_gap():
