@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, field_validator
 
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
-from rewriter.ingest.convert import alternative_of, map_of
+from rewriter.ingest.convert import converter
 from rewriter.locales import locale_fault
 from schemas.tables import RESPONSE_STATUSES
 
@@ -19,20 +19,36 @@ MAX_BATCH = 256
 #: Earlier turns beyond these are too old to matter; a caller that sends more is not at fault.
 MAX_PREVIOUS_TURNS = 20
 MAX_NBEST = 50
+#: Entries of a context or of slots, and characters of such a field that comes as JSON text.
+MAX_ENTRIES, MAX_TEXT = 200, 20_000
+
+
+# What is compared with the log is read and spelled by the code that imports the log.
+_map_of, _nbest_of = converter("context"), converter("asr_nbest")
+
+
+def _short(value: Any) -> Any:
+    """A field of several forms, unless it is too large for any of them."""
+    most, what = (MAX_TEXT, "characters") if isinstance(value, str) else (MAX_ENTRIES, "entries")
+    if isinstance(value, str | list | dict) and len(value) > most:
+        raise ValueError(f"has {len(value)} {what}, at most {most} are read")
+    return value
 
 
 def _map(value: Any) -> dict[str, str] | None:
-    """Names and values in any form and spelling that the import of logs reads, since they are compared with the log's."""
-    return None if value is None else dict(map_of(value) or ())
+    return None if value is None else dict(_map_of(_short(value)) or ())
 
 
-def _hypothesis(value: Any) -> Any:
-    """A hypothesis as the import of logs reads it; of an object each fault is named by its field."""
-    return value if isinstance(value, dict) and "text" in value else alternative_of(value)
+def _nbest(value: Any) -> list[dict[str, Any]] | None:
+    if isinstance(value, list):
+        value = value[:MAX_NBEST]
+    return None if value is None else _nbest_of(_short(value))
 
 
 #: Contexts and slots.
-_Map = Annotated[dict[str, str] | None, BeforeValidator(_map)]
+_Map = Annotated[
+    dict[str, str] | None, BeforeValidator(_map, json_schema_input_type=dict[str, Any] | list[dict[str, Any]] | None)
+]
 _Flag = bool | None
 
 
@@ -46,7 +62,7 @@ def _confidence(value: float | None) -> float | None:
 
 
 def _lower(text: str | None) -> str | None:
-    return text and text.lower()
+    return text and text.strip().lower()
 
 
 def _utc(at: datetime | None) -> datetime | None:
@@ -66,6 +82,11 @@ class Hypothesis(_Tolerant):
 
     text: Annotated[str, Strict()] = Field(description="what it heard")
     score: float | None = Field(None, description="higher is likelier, on any scale that the log uses too")
+
+
+_Nbest = Annotated[
+    list[Hypothesis] | None, BeforeValidator(_nbest, json_schema_input_type=list[Hypothesis | str | list[Any]] | None)
+]
 
 
 class FirstLook(_Tolerant):
@@ -119,9 +140,7 @@ class RewriteCall(_Tolerant):
     locale: str | None = Field(None, description="BCP 47; default: the locale the bundle knows best")
     device: str | None = Field(None, description="no model uses it yet")
     asr_confidence: float | None = Field(None, description="of the recogniser, 0..1; on another scale it counts as unknown")
-    nbest: list[Annotated[Hypothesis, BeforeValidator(_hypothesis)]] | None = Field(
-        None, description="the recogniser's hypotheses, best first"
-    )
+    nbest: _Nbest = Field(None, description="the recogniser's hypotheses, best first")
     interpretation: FirstLook | None = Field(None, description="NLU's first look at the request as it is; it helps most")
     context: _Map = Field(None, description="what the assistant shows or has just asked, as the log records it")
     previous_turns: list[EarlierTurn] | None = Field(None, description="of this session, oldest first")

@@ -185,11 +185,10 @@ def nbest_of(value: Any) -> list[dict[str, Any]] | None:
     data = _parsed(value, "a list of alternatives")
     if not isinstance(data, list):
         raise UnfitError(f"is not a list of alternatives: {shown(value)}")
-    return [alternative_of(item) for item in data]
+    return [_alternative(item) for item in data]
 
 
-def alternative_of(item: Any) -> dict[str, Any]:
-    """One alternative of the recogniser: its text, and its score or None."""
+def _alternative(item: Any) -> dict[str, Any]:
     if isinstance(item, str):
         return {"text": item, "score": None}
     if isinstance(item, list | tuple) and len(item) == 2:

@@ -14,6 +14,8 @@ from rewriter.text import normalise, similarity
 
 #: Hypotheses, and distinct words in them, that are looked at; the right words are rarely deeper.
 MOST_HYPOTHESES, MOST_HEARD = 10, 200
+#: Characters of a text that are looked at: no request is longer, and edit distances of long texts are dear.
+MOST_CHARACTERS = 300
 
 
 class Heard:
@@ -21,7 +23,7 @@ class Heard:
 
     def __init__(self, request: Request) -> None:
         hypotheses = (request.key, *(normalise(hypothesis.text) for hypothesis in request.nbest[:MOST_HYPOTHESES]))
-        self._hypotheses = tuple(dict.fromkeys(text for text in hypotheses if text))
+        self._hypotheses = tuple(dict.fromkeys(text[:MOST_CHARACTERS] for text in hypotheses if text))
         words = [word for text in self._hypotheses for word in text.split()]
         self._words = tuple(dict.fromkeys(words))[:MOST_HEARD]
         self._known: dict[str, float] = dict.fromkeys(self._words, 1.0)
@@ -34,11 +36,12 @@ class Heard:
         >>> Heard(request).words("the phone number") == (similarity("the", "its") + 1 + 1) / 3
         True
         """
-        words = candidate.split()
+        words = candidate[:MOST_CHARACTERS].split()
         return sum(map(self._heard, words)) / max(len(words), 1)
 
     def like(self, candidate: str) -> float:
         """Edit similarity of a normalised candidate to the distinct hypotheses, 0..1, on average; 0 without any."""
+        candidate = candidate[:MOST_CHARACTERS]
         return sum(similarity(text, candidate) for text in self._hypotheses) / max(len(self._hypotheses), 1)
 
     def _heard(self, word: str) -> float:

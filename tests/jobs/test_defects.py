@@ -222,6 +222,7 @@ def test_training_twice_gives_the_same_bytes_and_a_card(spark, planted, tmp_path
     assert set(files[0]) == {"defects.json", "card.md"}
     assert json.loads(files[0]["defects.json"])["anchor"] == "status"
     assert "| history |" in files[0]["card.md"].decode()
+    assert "| mean |" in files[0]["card.md"].decode()
 
 
 def test_a_log_with_answers_brings_an_encoder_and_spark_says_what_a_plain_call_says(spark, tiny_bert, tmp_path):

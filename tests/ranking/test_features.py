@@ -13,6 +13,7 @@ from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known, NoControls
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
 from rewriter.ranking.features import FEATURES, MOST_WORDS, NAMES, features_of
+from rewriter.ranking.heard import MOST_CHARACTERS, MOST_HEARD, MOST_HYPOTHESES, Heard
 from rewriter.retrieval.contexts import RESPONSE, Contexts
 from rewriter.retrieval.entries import Entry
 from rewriter.retrieval.page import PersonalEntries
@@ -126,6 +127,19 @@ def test_what_is_spread_over_the_hypotheses_was_heard():
     assert found["heard"] == pytest.approx((1.0 + 3 / 4 + 1.0) / 3)
     assert found["nbest_like"] == pytest.approx((9 / 12 + 5 / 12) / 2)
     assert values(replace(REQUEST, nbest=(Alternative("", None),)))["nbest_like"] == pytest.approx(11 / 12)
+
+
+def test_only_so_much_of_what_was_heard_is_looked_at():
+    first = [Alternative(f"play beet {k}", None) for k in range(MOST_HYPOTHESES)]
+    few, many = (replace(REQUEST, nbest=tuple(nbest)) for nbest in (first, [*first, Alternative("play beat it", None)]))
+    assert values(many)["heard"] == values(few)["heard"] < 1.0
+    words = [f"{k:03d}" for k in range(MOST_HEARD + 1)]
+    texts = [" ".join(words[k : k + 70]) for k in range(0, len(words), 70)]
+    heard = Heard(Request(texts[0], nbest=tuple(Alternative(text, None) for text in texts)))
+    assert heard.words(words[-2]) == 1.0 > heard.words(words[-1])
+    long = Heard(Request("a", nbest=(Alternative("x" * 10 * MOST_CHARACTERS + " beat", None),)))
+    assert long.words("beat") < 1.0
+    assert long.like("x" * 20 * MOST_CHARACTERS) == pytest.approx(0.5, abs=0.01)
 
 
 def test_an_alternative_without_a_score_has_an_unknown_gap():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rewriter.ingest.convert import map_of, nbest_of
 from rewriter.locales import canonical_locale, locale_fault
-from serving.calls import MAX_UTTERANCE, FeedbackCall, MalformedCallError, RewriteCall, parse_call
+from serving.calls import MAX_NBEST, MAX_UTTERANCE, FeedbackCall, MalformedCallError, RewriteCall, parse_call
 
 FIELDS = (
     "utterance user_id session_id at locale device asr_confidence nbest interpretation context previous_turns request_id "
@@ -99,13 +99,19 @@ def test_slots_are_read_in_every_form_that_the_import_reads(slots):
 
 
 def test_hypotheses_are_read_in_every_form_that_the_import_reads():
-    forms = ["play", ["played", 0.5], {"transcript": "clay", "confidence": 0.2}, {"text": "lay", "score": 0.1}]
-    request = RewriteCall.model_validate_json(json.dumps({"utterance": "play", "nbest": forms})).request("en-US")
-    assert [{"text": a.text, "score": a.score} for a in request.nbest] == nbest_of(forms)
+    forms = ["play", ["played", 0.5], {"transcript": "clay", "score": 0.2}, {"text": "lay", "confidence": 0.1}]
+    for nbest in (forms, json.dumps(forms), "", None):
+        request = RewriteCall.model_validate_json(json.dumps({"utterance": "play", "nbest": nbest})).request("en-US")
+        assert [{"text": a.text, "score": a.score} for a in request.nbest] == ((nbest_of(nbest) if nbest else None) or [])
+
+
+def test_of_many_hypotheses_the_first_are_read():
+    request = RewriteCall(utterance="play", nbest=[*["a"] * MAX_NBEST, *[{}] * 100_000]).request("en-US")
+    assert len(request.nbest) == MAX_NBEST
 
 
 def test_a_status_is_read_in_any_case():
-    request = RewriteCall(utterance="play", previous_turns=[{"utterance": "a", "response_status": "NO_RESULT"}]).request(
+    request = RewriteCall(utterance="play", previous_turns=[{"utterance": "a", "response_status": " NO_RESULT"}]).request(
         "en"
     )
     assert request.previous_turns[0].response_status == "no_result"
