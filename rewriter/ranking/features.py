@@ -35,7 +35,7 @@ class View:
     known: Known
     candidate: Candidate
     standing: Standing
-    heard: Heard | None  # None without an n-best list
+    heard: Heard
     previous: PreviousTurn | None
     previous_key: str
     contexts: tuple[Context, ...]
@@ -158,14 +158,6 @@ def _gap(v: View) -> float:
     return 0.0 if v.candidate.rank is None else _told(v.candidate.gap)
 
 
-def _heard_words(v: View) -> float:
-    return v.heard.words(v.target) if v.heard else UNKNOWN
-
-
-def _nbest_like(v: View) -> float:
-    return v.heard.like(v.target) if v.heard else UNKNOWN
-
-
 def _own_count(own: object) -> float:
     return math.log1p(getattr(own, "n_success", 0))
 
@@ -221,8 +213,8 @@ FEATURES: tuple[Feature, ...] = (
     _flag("in_nbest", "the recogniser heard it too", lambda v: v.candidate.rank is not None),
     Feature("nbest_rank", "places", "place in the n-best, 0 = first or absent", lambda v: float(v.candidate.rank or 0)),
     Feature("nbest_gap", "score", "n-best score of the first minus its own", _gap),
-    _score("nbest_like", "edit similarity to all that the recogniser heard, on average", _nbest_like),
-    _score("heard", "how well each of its words was heard in any hypothesis, on average", _heard_words),
+    _score("nbest_like", "edit similarity to all that the recogniser heard, on average", lambda v: v.heard.like(v.target)),
+    _score("heard", "how well each of its words was heard in any hypothesis, on average", lambda v: v.heard.words(v.target)),
     _flag("numbers", "the numbers differ", _numbers_differ),
     _flag("negations", "the negations differ", lambda v: negations(v.source) != negations(v.target)),
     _flag("previous_failed", "the previous turn visibly failed", lambda v: _failed(v.previous)),
@@ -244,7 +236,7 @@ def features_of(request: Request, known: Known, candidates: Sequence[Candidate])
     previous = request.previous_turns[-1] if request.previous_turns else None
     previous_key = normalise(previous.utterance) if previous else ""
     contexts = contexts_of(request.context, previous.response if previous else None)
-    heard = Heard(request) if request.nbest else None
+    heard = Heard(request)
     out = np.zeros((len(candidates), len(FEATURES)))
     for i, (candidate, standing) in enumerate(zip(candidates, standings(request.key, candidates), strict=True)):
         view = View(request, known, candidate, standing, heard, previous, previous_key, contexts)

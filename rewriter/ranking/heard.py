@@ -19,7 +19,7 @@ MOST_CHARACTERS = 300
 
 
 class Heard:
-    """The hypotheses of one request, the request's own words among them."""
+    """The hypotheses of one request, the request's own words among them; these alone without an n-best list."""
 
     def __init__(self, request: Request) -> None:
         hypotheses = (request.key, *(normalise(hypothesis.text) for hypothesis in request.nbest[:MOST_HYPOTHESES]))
