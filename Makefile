@@ -35,10 +35,10 @@ $(AIRFLOW_VENV)/.done:
 	@touch $@
 
 demo: setup  ## simulate weeks of log, learn, serve, replay the next days, report: demo/report/index.html
-	@$(BIN)/python examples/demo.py --out demo
+	@$(BIN)/python -m examples.demo --out demo
 
 pictures: setup  ## draw the README's pictures from the demo's output
-	@$(BIN)/python examples/pictures.py --demo demo --out docs/pictures
+	@$(BIN)/python -m examples.pictures --demo demo --out docs/pictures
 
 test: setup airflow  ## tests, with a real Spark, server and Airflow
 	@$(BIN)/pytest -q -m "not heavy"

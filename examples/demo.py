@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -19,12 +18,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
+from examples.live import ApiRewriter, served
 from jobs import detect_rephrases, label_defects, mine_rewrites, report, run
 from jobs.command import run_main
 from jobs.simulate import write_log
-from live import ApiRewriter, served
 from rewriter.config import read_settings
 from rewriter.evaluation.win_loss import Outcome, WinLoss
 from rewriter.simulation.simulate import simulate

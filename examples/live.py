@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rewriter.errors import RewriterError
 from rewriter.simulation.exchange import Answer, Request
@@ -105,7 +106,7 @@ class ApiRewriter:
             reason=answer["reason"],
         )
 
-    def _post(self, body: bytes) -> dict[str, object]:
+    def _post(self, body: bytes) -> dict[str, Any]:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)

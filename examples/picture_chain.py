@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from picture_facts import End, Said, Solved
-from picture_svg import BAD, CARD, FAINT, GOOD, MARGIN, MUTED, SOFT, Canvas, heading, percent, wrap
+from examples.picture_facts import End, Said, Solved
+from examples.picture_svg import BAD, CARD, FAINT, GOOD, MARGIN, MUTED, SOFT, Canvas, heading, percent, wrap
 
 #: Thickness of the line that all users would make.
 _FULL = 130

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from picture_facts import Demo
-from picture_svg import BAD, FAINT, GOOD, INK, MARGIN, MUTED, SOFT, WIDTH, Canvas, heading, percent
 
+from examples.picture_facts import Demo
+from examples.picture_svg import BAD, FAINT, GOOD, INK, MARGIN, MUTED, SOFT, WIDTH, Canvas, heading, percent
 from rewriter.evaluation.win_loss import wilson
 
 _LABEL_X, _BAR_X, _BAR_W = MARGIN, 290, 420

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from picture_mined import Mined, mined_of
 from scipy import sparse
 
+from examples.picture_mined import Mined, mined_of
 from jobs.evidence import read_evidence
 from jobs.storage import read_arrow
 from rewriter.config import settings_of

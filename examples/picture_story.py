@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from picture_facts import Story
-from picture_svg import BAD, BAD_TINT, CARD, FAINT, GOOD, GOOD_TINT, MARGIN, MUTED, Canvas, heading, percent, wrap
+from examples.picture_facts import Story
+from examples.picture_svg import BAD, BAD_TINT, CARD, FAINT, GOOD, GOOD_TINT, MARGIN, MUTED, Canvas, heading, percent, wrap
 
 #: Width of a card, the space between two, and where cards begin.
 _COLUMN, _GAP, _CARDS = 252, 34, 84

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from picture_chain import chain_picture
-from picture_effect import effect_picture
-from picture_facts import choose_story, read_demo, read_mined, solve
-from picture_story import story_picture
-
+from examples.picture_chain import chain_picture
+from examples.picture_effect import effect_picture
+from examples.picture_facts import choose_story, read_demo, read_mined, solve
+from examples.picture_story import story_picture
 from jobs.command import Parser, run_main
 
 
@@ -36,7 +32,7 @@ def draw(demo_folder: Path) -> dict[str, str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the pictures."""
-    parser = Parser(description=__doc__, epilog="example: python examples/pictures.py --demo demo --out docs/pictures")
+    parser = Parser(description=__doc__, epilog="example: python -m examples.pictures --demo demo --out docs/pictures")
     parser.add_argument("--demo", type=Path, default=Path("demo"), help="output of `make demo` (default demo)")
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder for the SVG files")
     args = parser.parse_args(argv)

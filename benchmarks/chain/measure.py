@@ -11,6 +11,7 @@ import json
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -34,7 +35,7 @@ def load(folder: Path) -> Counts:
     return Counts(*(np.load(folder / f"{name}.npy") for name in FIELDS))
 
 
-def make(folder: Path, n: int, wander: float, least_visits: float) -> dict[str, object]:
+def make(folder: Path, n: int, wander: float, least_visits: float) -> dict[str, Any]:
     """Draw and save a graph; returns its properties, checked unless it is meant to be another kind."""
     counts = random_counts(n, wander=wander, least_visits=least_visits)
     for name in FIELDS:
@@ -59,7 +60,7 @@ def _solved(counts: Counts, threads: int) -> tuple[Solved, dict[str, float]]:
     return solved, whole | dict(zip(names, np.diff(clock).tolist(), strict=True))
 
 
-def solve(folder: Path, threads: int, repeats: int) -> dict[str, object]:
+def solve(folder: Path, threads: int, repeats: int) -> dict[str, Any]:
     """Seconds (the fastest and the median run), peak memory, and what became of the sources."""
     begun = time.perf_counter()
     _solved(Counts(np.array([0]), np.array([1]), np.ones(1), np.array([0.0, 1.0]), np.ones(2)), threads)

@@ -17,7 +17,7 @@ def _pruned(X: sparse.csr_array, tolerance: float) -> tuple[sparse.csr_array, Fl
     """X without entries below the tolerance, and the mass each row lost."""
     small = X.data < tolerance
     rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    lost = np.bincount(rows[small], X.data[small], minlength=X.shape[0])
+    lost = np.bincount(rows[small], X.data[small], minlength=X.shape[0]).astype(np.float64)
     kept = sparse.csr_array((X.data[~small], (rows[~small], X.indices[~small])), shape=X.shape)
     return kept, lost
 

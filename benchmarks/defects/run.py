@@ -63,7 +63,7 @@ def _boosted(rows: pa.Table, training: set[str], base_rate: float, seed: int) ->
     for name, used in columns.items():
         known = [i for i in used if not np.isnan(features[fit, i]).all()]
         boosting = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.05, max_leaf_nodes=15, random_state=seed)
-        boosting.fit(features[np.ix_(fit, known)], strong[fit])
+        boosting.fit(features[fit][:, known], strong[fit])
         found[name] = dict(zip(ids, boosting.predict_proba(features[:, known])[:, 1].tolist(), strict=True))
     return found
 

@@ -63,6 +63,6 @@ def count_with_duckdb(turns: Path, folder: Path, memory: str = "10GB") -> dict[s
         database.execute(query.replace("{turns}", str(turns)))
         steps[name] = round(time.perf_counter() - begun, 1)
     seconds = round(time.perf_counter() - start, 1)
-    rows = {name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in queries}
+    rows = {name: database.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in queries}
     database.close()
     return {"version": duckdb.__version__, "seconds": seconds, "steps": steps, "rows": rows}

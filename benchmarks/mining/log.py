@@ -42,7 +42,8 @@ class Walk:
 def requests(rng: np.random.Generator, n: int, n_requests: int) -> np.ndarray:
     """Requests drawn with weight 1 / (rank + 5), (n,) int."""
     edges = np.cumsum(1.0 / (np.arange(n_requests) + 5.0))
-    return np.searchsorted(edges, rng.random(n) * edges[-1]).astype(np.int64)
+    drawn: np.ndarray = np.searchsorted(edges, rng.random(n) * edges[-1])
+    return drawn
 
 
 def walk(rng: np.random.Generator, n_sessions: int, n_requests: int) -> Walk:

@@ -72,7 +72,7 @@ def verdicts(log: Log, found: Predictions, gold: Mapping[str, Gold], sources: fr
     same = np.array([not t.defective and t.meaning == gold[said].meaning for t, said in pairs], bool)
     again = np.array([said in truth.verbatim for truth, said in pairs], bool)
     wanted = np.array([a and gold[t].defective and bool(gold[t].rephrases) for a, t in zip(asked, log.turn_id, strict=True)])
-    positives = np.bincount(users, wanted, int(users.max(initial=-1)) + 1)
+    positives = np.bincount(users, wanted, int(users.max(initial=-1)) + 1).astype(np.float64)
     return Verdicts(found.probability[kept], right, ~right & ~same & ~again, users[found.source[kept]], positives)
 
 

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rewriter.defects.sorted_view import sorted_defects
-from rewriter.rephrase.log import COLUMNS, NOTHING
+from rewriter.intents import NOTHING_UNDERSTOOD
+from rewriter.rephrase.log import COLUMNS
 from rewriter.settings import Settings
 from rewriter.text import normalise
 
@@ -62,7 +63,7 @@ def with_rule_defects(turns: pa.Table) -> pa.Table:
     ordered = turns.take(pc.sort_indices(turns, sort_keys=keys)).combine_chunks()
     session = pc.dictionary_encode(ordered["session_id"].combine_chunks()).indices.to_numpy(zero_copy_only=False)
     text = pa.array([normalise(t or "") for t in ordered["utterance"].to_pylist()])
-    understood = pc.invert(pc.is_in(pc.utf8_lower(ordered["intent"]), value_set=pa.array(NOTHING)))
+    understood = pc.invert(pc.is_in(pc.utf8_lower(ordered["intent"]), value_set=pa.array(NOTHING_UNDERSTOOD)))
     has_intents = bool(pc.any(pc.and_(pc.is_valid(ordered["intent"]), understood)).as_py())
     defect = sorted_defects(ordered, text, session.astype(np.int64), Settings().defects, has_intents)
     return ordered.select([*COLUMNS, *_ALSO]).append_column("defect", pa.array(defect.astype(np.float32)))

@@ -124,7 +124,8 @@ def through_encoder(turns: pa.Table, model: Path) -> tuple[float, int]:
 
 def memory_mb(turns: pa.Table, model: Path, n: int) -> list[float]:
     """Most resident megabytes of this process after a tenth of ``n`` turns and after all."""
-    detector, done, marks = SpanDetector(model), 0, []
+    detector, done = SpanDetector(model), 0
+    marks: list[float] = []
     batches = (batch for copy in copies(turns, n) for batch in copy.select(COLUMNS).to_batches(max_chunksize=10_000))
     for users in whole_users(batches):
         done += detect_table(detector, users, _GAP_S).num_rows

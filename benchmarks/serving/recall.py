@@ -50,7 +50,7 @@ def recall(bundle: Path, texts: Sequence[str], vectors: Floats, file: Path) -> d
     if not file.exists():
         words = index.entries.table.column("utterance")
         sources = {"meaning": lambda rows: vectors[rows], "letters": lambda rows: sketch(words[rows].to_pylist())}
-        np.savez(file, **{name: exact(queries[name], len(index), sources[name]) for name in queries})
+        np.savez(file, allow_pickle=False, **{name: exact(queries[name], len(index), sources[name]) for name in queries})
     best = np.load(file)
     files = {"meaning": VECTORS, "letters": LETTERS}
     return {

@@ -92,7 +92,8 @@ def reranked(first: Scores, queries: Sequence[str], corpus: Sequence[str], ranke
     """The first ten of another list in the order of a bundle's cross-encoder."""
     from rewriter.ranking.cross_encoder import CrossEncoder
 
-    model, out = CrossEncoder(ranker), first - first.max() - 1e6
+    model = CrossEncoder(ranker)
+    out: Scores = first - first.max() - 1e6
     for row, query in enumerate(queries):
         best = np.argsort(-first[row], kind="stable")[:_RERANKED]
         out[row, best] = model.scores(query, [corpus[j] for j in best])

@@ -35,7 +35,7 @@ max_steps = 40
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo")
     (out / "small.toml").write_text(CONFIG, "utf-8")
-    command = [sys.executable, "examples/demo.py", "--out", str(out), "--config", str(out / "small.toml")]
+    command = [sys.executable, "-m", "examples.demo", "--out", str(out), "--config", str(out / "small.toml")]
     said = subprocess.run(
         [*command, "--users", "900", "--days", "12", "--live-days", "2"],
         cwd=ROOT,

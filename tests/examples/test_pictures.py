@@ -16,22 +16,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from examples.picture_chain import chain_picture
+from examples.picture_facts import Demo, choose_story, read_mined, solve
+from examples.picture_mined import Mined
+from rewriter.errors import RewriterError
+from rewriter.markov.counts import Counts, counts_of, merge_edges
+from rewriter.markov.states import state_number
+from rewriter.settings import Mine, Settings
+from rewriter.text import normalise
 
-
-@pytest.fixture(scope="module", autouse=True)
-def examples_on_path():
-    sys.path.insert(0, str(EXAMPLES))
-    yield
-    sys.path.remove(str(EXAMPLES))
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def mined_by_hand(transitions: list[tuple[str, str, float]], outcomes: list[tuple[str, float, float]]):
     """A chain of these counts; names that begin with # are readings."""
-    from picture_mined import Mined
-
-    from rewriter.markov.counts import Counts, counts_of, merge_edges
-    from rewriter.markov.states import state_number
 
     counts, names = counts_of(transitions, outcomes)
     number = np.array([state_number("en-US", name) for name in names])
@@ -62,8 +60,6 @@ WORKED_PAIR = ("a", "c", 0.4787 / 0.5928)
 
 
 def test_the_worked_example_is_solved_as_published():
-    from picture_facts import solve
-
     solved = solve(worked_example(), pair_of(*WORKED_PAIR))
     assert [end.text for end in solved.ends] == ["c", "b", "a"]
     np.testing.assert_allclose([end.C for end in solved.ends], [0.4787, 0.0634, 0.0506], atol=5e-5)
@@ -80,8 +76,6 @@ def read_alike():
 
 
 def test_success_passes_through_what_the_rewrite_is_read_as():
-    from picture_facts import solve
-
     solved = solve(read_alike(), pair_of("w", "v", 0.52 / 0.58))
     assert [(end.text, end.is_reading) for end in solved.ends] == [("v", True), ("#q", True)]
     assert [end.C for end in solved.ends] == pytest.approx([0.1 + 0.6 * 0.7, 0.6 * 0.1])
@@ -93,18 +87,12 @@ def test_success_passes_through_what_the_rewrite_is_read_as():
 
 
 def test_a_pair_of_another_run_is_refused():
-    from picture_facts import solve
-
-    from rewriter.errors import RewriterError
 
     with pytest.raises(RewriterError, match=r"0\.8076.*0\.5000"):
         solve(worked_example(), pair_of("a", "c", 0.5))
 
 
 def test_the_chain_picture_shows_its_numbers_inside_its_frame():
-    from picture_chain import chain_picture
-    from picture_facts import solve
-
     for mined, pair, shown in (
         (worked_example(), WORKED_PAIR, {"C 0.479", "C 0.063", "C 0.051", "30.0%", "40.0%", "59.3%", "“c”"}),
         (read_alike(), ("w", "v", 0.52 / 0.58), {"C 0.520", "C 0.060", "60.0%", "58.0%", "understood as “v”"}),
@@ -140,12 +128,8 @@ def planted_turns() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def planted(spark, tmp_path_factory):
     """The demo's folder of a planted log, mined as `rewriter run` does it."""
-    from picture_facts import Demo
-
     from jobs import mine_rewrites
     from jobs.storage import read_arrow
-    from rewriter.settings import Mine, Settings
-    from rewriter.text import normalise
     from schemas.tables import DEFECTS, REPHRASES, REWRITE_PAIRS, TURNS
 
     folder, rows = tmp_path_factory.mktemp("demo"), planted_turns()
@@ -176,8 +160,6 @@ def planted(spark, tmp_path_factory):
 
 
 def test_the_chain_of_a_real_run_has_the_share_that_its_pair_was_published_with(planted):
-    from picture_facts import read_mined, solve
-
     (pair,) = (row for _, row in planted.pairs[planted.pairs["status"] == "active"].iterrows())
     assert (pair["source"], pair["rewrite"]) == ("play feet it", "play beat it")
     solved = solve(read_mined(planted), pair)
@@ -191,10 +173,6 @@ def test_the_chain_of_a_real_run_has_the_share_that_its_pair_was_published_with(
 
 def test_the_story_prefers_the_rewrites_own_words_and_takes_others_that_were_read_alike(planted):
     from dataclasses import replace
-
-    from picture_facts import choose_story, read_mined
-
-    from rewriter.errors import RewriterError
 
     repaired = {"turn_id": "x", "user_id": "other", "at": planted.log["at"].max(), "state": "play feet it"}
     repaired |= {"layer": "precomputed", "served": "play beat it", "success_as_is": False, "success_as_served": True}
@@ -211,8 +189,8 @@ def test_the_story_prefers_the_rewrites_own_words_and_takes_others_that_were_rea
 
 
 def test_without_a_demo_one_line_says_what_to_run(tmp_path):
-    command = [sys.executable, str(EXAMPLES / "pictures.py"), "--demo", str(tmp_path), "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "examples.pictures", "--demo", str(tmp_path), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("error: the demo has not run to its end")
     assert done.stderr.count("\n") == 1
