@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED := 1
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.done java  ## environment with everything the jobs, the service and the tests need
+setup: $(VENV)/.done java $(VENV)/.classes  ## environment with everything the jobs, the service and the tests need
 
 $(VENV)/.done: pyproject.toml
 	@echo "setting up $(VENV) (PyTorch, Spark, FAISS, ONNX Runtime): about two minutes"
@@ -25,6 +25,11 @@ $(VENV)/.done: pyproject.toml
 
 java:
 	@sh .ci/java.sh
+
+$(VENV)/.classes: $(VENV)/.done | java
+	@echo "keeping the classes that Spark loads: each command starts some seconds sooner (a minute, once)"
+	@$(BIN)/python .ci/spark_classes.py >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@touch $@
 
 airflow: $(AIRFLOW_VENV)/.done
 

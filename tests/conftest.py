@@ -15,8 +15,9 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("REWRITER_DRIVER_MEMORY", "1500m")
-# Logs of tests are small: compiling hot loops twice costs more than it wins, in each of the many JVMs.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+# Logs of tests are small: compiling hot loops twice costs more than it wins, in each of the many JVMs. Without the second
+# compiler a JVM keeps room for a fifth of the usual code, which the whole suite fills.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ Bools = NDArray[np.bool_]
 
 #: Calibration is read over bins of equal mass of the predictions above this.
 CALIBRATED_ABOVE, N_BINS = 0.1, 10
+#: Draws of outcomes that say how large the error of right probabilities is.
+CHANCE_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,29 @@ class Verdicts:
         return float(self.probability[order][np.argmax(np.where(last, f1, -1.0))]) if len(order) else 1.0
 
     def calibration(self) -> dict[str, float]:
-        """Expected calibration error and Brier score beside that of the base rate; ignored predictions are left out."""
+        """Expected calibration error and Brier score beside that of the base rate; ignored predictions are left out.
+
+        ``ece_by_chance`` is the error to be expected of probabilities that are exactly right: outcomes drawn from them.
+        """
         judged = self.right | self.wrong
         p, y = self.probability[judged], self.right[judged].astype(np.float64)
         high = p > CALIBRATED_ABOVE
-        bins = np.array_split(np.argsort(p[high], kind="stable"), N_BINS)
-        gaps = [abs(p[high][b].mean() - y[high][b].mean()) * len(b) for b in bins if len(b)]
+        drawn = np.random.default_rng(0).random((CHANCE_DRAWS, int(high.sum()))) < p[high]
         base = float(y.mean()) if len(y) else 0.0
         return {
-            "ece": round(float(sum(gaps)) / max(int(high.sum()), 1), 4),
+            "n": int(high.sum()),
+            "ece": round(calibration_error(p[high], y[high]), 4),
+            "ece_by_chance": round(float(np.mean([calibration_error(p[high], row) for row in drawn])), 4),
             "brier": round(float(np.mean((p - y) ** 2)) if len(y) else 0.0, 4),
             "brier_of_base_rate": round(base * (1 - base), 4),
         }
+
+
+def calibration_error(p: Floats, y: Floats | Bools) -> float:
+    """Expected calibration error of probabilities (n,) over `N_BINS` bins of equal mass; 0 of none."""
+    bins = np.array_split(np.argsort(p, kind="stable"), N_BINS)
+    gaps = [abs(float(p[b].mean() - y[b].mean())) * len(b) for b in bins if len(b)]
+    return sum(gaps) / max(len(p), 1)
 
 
 def average_precision(probability: Floats, right: Floats, wrong: Floats, wanted: float) -> float:
