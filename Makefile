@@ -5,6 +5,8 @@ AIRFLOW_VENV := .venv-airflow
 AIRFLOW_VERSION := 3.3.2
 PYDTMC_VENV := .venv-pydtmc
 BIN := $(VENV)/bin
+# Two processes, a file of tests at a time: while one waits for a JVM to start, the other works.
+TWO_AT_ONCE := -n 2 --dist loadfile
 export HF_HUB_OFFLINE := 1
 export PYTHONUNBUFFERED := 1
 
@@ -46,10 +48,10 @@ pictures: setup  ## draw the README's pictures from the demo's output
 	@$(BIN)/python -m examples.pictures --demo demo --out docs/pictures
 
 test: setup airflow  ## tests, with a real Spark, server and Airflow
-	@$(BIN)/pytest -q -m "not heavy"
+	@$(BIN)/pytest -q -m "not heavy" $(TWO_AT_ONCE)
 
 test-all: setup airflow  ## the same and the heavy ones
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q $(TWO_AT_ONCE)
 
 lint: setup  ## ruff and mypy --strict
 	@$(BIN)/ruff check .
