@@ -136,10 +136,8 @@ def charts(numbers: dict[str, Any]) -> dict[str, dict[str, Any]]:
         made["chart-days"] = defects_by_day(numbers["defects"]["by_day"])
         if numbers["defects"]["by_signal"]:
             made["chart-signals"] = turns_by_signal(numbers["defects"]["by_signal"])
-    for basis in ("proxy", "live") if numbers["win_loss"] else ():
-        rows = numbers["win_loss"][basis]
-        if any(r["wins"] + r["losses"] for r in rows):
-            made[f"chart-{basis}"] = ratios(rows, numbers["win_loss"]["target"])
+    if numbers["win_loss"] and any(r["wins"] + r["losses"] for r in numbers["win_loss"]["proxy"]):
+        made["chart-proxy"] = ratios(numbers["win_loss"]["proxy"], numbers["win_loss"]["target"])
     if numbers["run"]:
         made["chart-stages"] = stage_seconds(numbers["run"]["stages"])
     return made

@@ -29,10 +29,12 @@ def _number(value: float | None, digits: int = 0) -> str:
 
 
 def _ratio(row: dict[str, Any]) -> str:
-    """A ratio with its 95% interval, e.g. ``35.0 (6.1–202.2)``; ∞ where there is no upper limit."""
+    """A ratio with its 95% interval, e.g. ``35.0 (6.1–202.2)``; ∞ where there is no upper limit. Net counts have none."""
     if not row["wins"] + row["losses"]:
         return "nothing decided"
     ratio = "no loss" if row["ratio"] is None else f"{row['ratio']:,.1f}"
+    if row["basis"] == "live":
+        return ratio
     high = "∞" if row["ratio_high"] is None else f"{row['ratio_high']:,.1f}"
     return f"{ratio} ({row['ratio_low']:,.1f}–{high})"
 

@@ -152,6 +152,12 @@ def test_few_withheld_turns_decide_nothing(spark, lived):
     ]
 
 
+def test_what_chance_explains_is_neither_won_nor_lost_live(spark, lived):
+    got = lived([("good", "treatment", 970, 485), ("good", "holdout", 30, 20)])
+    names = ("wins", "losses", "undecided", "ratio_low", "ratio_high")
+    assert {tuple(r[name] for name in names) for r in got} == {(0, 0, 970, 0.0, None)}
+
+
 def test_live_turns_are_counted_against_those_from_which_the_rewrite_was_withheld(spark, lived):
     plan = [
         ("good", "treatment", 40, 4),

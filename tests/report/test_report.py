@@ -139,7 +139,7 @@ def test_the_page_loads_nothing_from_anywhere(warehouse):
     assert "default-src 'none'" in head
     assert page.count("<script") - page.count("<\\/script") >= 2
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', page, re.S)[1])
-    assert set(specs) == {"chart-days", "chart-signals", "chart-proxy", "chart-live", "chart-stages"}
+    assert set(specs) == {"chart-days", "chart-signals", "chart-proxy", "chart-stages"}
 
 
 def test_the_command_writes_the_page_and_the_same_numbers(warehouse, tmp_path, capsys):
