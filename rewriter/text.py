@@ -17,11 +17,20 @@ _KEPT = 1 << 12  # texts whose words are kept: guards and features ask for the s
 
 NUMBER_WORDS = frozenset(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand half quarter".split()
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half quarter "
+    "dozen twice double triple first third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth".split()  # second: mostly of time
 )
-NEGATIONS = frozenset(
-    "no not never none without don't dont doesn't doesnt didn't isn't won't can't cannot except cancel".split()
+_NEGATED = "do does did is are was were wo ca could would should have has had must need ai".split()
+NEGATIONS = frozenset("no not never none nobody neither nor without cannot except unless cancel".split()) | {
+    verb + ending for verb in _NEGATED for ending in ("n't", "nt")
+}
+#: A sign, a decimal mark, an operator or a currency beside a digit: the normal form drops it, and the number is another one.
+_WRITTEN = re.compile(
+    r"(?<!\S)[-+\u2212\u2013]\s?\d+|\d*[.,]\d+|\d+\s?[-+\u2212\u2013]\s?\d+|\d+\s?[%*/^=\u00d7\u00f7]|[$\u20ac\u00a3\u00a5]\s?\d+"
+    r"|\d+\s?[$\u20ac\u00a3\u00a5]"
 )
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4", "'"))
 
 
 def _without_marks(text: str) -> str:
@@ -36,7 +45,7 @@ def normalise(text: str) -> str:
     'play beat it please'
     """
     # Lower case can undo the normal form (İ), so it is made twice.
-    lowered = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower()).replace("\u2019", "'")
+    lowered = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower()).translate(_APOSTROPHES)
     words = _SPACE.split((_DROP.sub(" ", lowered) if lowered.isascii() else _without_marks(lowered)).strip())
     return " ".join(w for w in (word.strip("'") for word in words) if w)
 
@@ -47,10 +56,30 @@ def words_of(normalised: str) -> frozenset[str]:
     return frozenset(normalised.split())
 
 
+def written_number(text: str) -> str:
+    """The first number of a text as it was sent that its normal form would not keep; empty text if there is none.
+
+    >>> written_number("put the heat to -5"), written_number("what is 10*2"), written_number("at 10:30, please.")
+    ('-5', '10*', '')
+    """
+    found = _WRITTEN.search(unicodedata.normalize("NFKC", text))
+    return found.group().strip() if found else ""
+
+
 @lru_cache(maxsize=_KEPT)
-def numbers(normalised: str) -> frozenset[str]:
-    """Number words and digit strings of a normalised text."""
-    return frozenset(w for w in normalised.split() if w in NUMBER_WORDS or any(c.isdigit() for c in w))
+def numbers(normalised: str) -> tuple[str, ...]:
+    """Number words and digit strings of a normalised text in their order; of other scripts the numerals alone.
+
+    >>> numbers("from seventy to 60 at 7am"), numbers("七時に起こして")
+    (('seventy', '60', '7am'), ('七',))
+    """
+    return tuple(number for word in normalised.split() for number in _numbers_in(word))
+
+
+def _numbers_in(word: str) -> list[str]:
+    if word.isascii():
+        return [word] if word in NUMBER_WORDS or any(c.isdigit() for c in word) else []
+    return "".join(c if c.isnumeric() else " " for c in word).split()
 
 
 @lru_cache(maxsize=_KEPT)

@@ -43,12 +43,12 @@ def test_the_normal_form_is_final_and_has_single_inner_spaces(text):
 
 @given(st.text(alphabet=st.characters(categories=("Lu", "Ll", "Lo", "Nd", "Mn", "Mc")), max_size=20))
 def test_no_letter_of_any_script_is_lost(text):
-    letters = [c for c in unicodedata.normalize("NFKC", text) if c.isalnum()]
+    letters = [c for c in unicodedata.normalize("NFKC", text) if c.isalnum() and c != "\u02bc"]  # an apostrophe
     assert sum(c.isalnum() for c in normalise(text)) >= len(letters)
 
 
 def test_numbers_and_negations_are_found_as_words():
-    assert numbers("set 2 timers for ten minutes at 7am someone") == {"2", "ten", "7am"}
+    assert numbers("set 2 timers for ten minutes at 7am someone") == ("2", "ten", "7am")
     assert negations("do not play the nothing song") == {"not"}
     assert not numbers("often listen")
 

@@ -79,12 +79,19 @@ class Candidate:
     @property
     def intent(self) -> str | None:
         """Intent of the candidate, from the pair, the user's own history or everybody's; None if unknown."""
-        return next((known.intent for known in (self.pair, self.own, self.entry) if known is not None), None)
+        return next(iter(self.intents), None)
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """Every intent under which it is known, from the pair, the user's own history and everybody's."""
+        intents = (known.intent for known in (self.pair, self.own, self.entry) if known is not None)
+        return tuple(dict.fromkeys(intent for intent in intents if intent is not None))
 
     @property
     def domain(self) -> str | None:
         """Domain of the candidate, from the same places as the intent."""
-        return next((known.domain for known in (self.pair, self.own, self.entry) if known is not None), None)
+        domains = (known.domain for known in (self.pair, self.own, self.entry) if known is not None)
+        return next((domain for domain in domains if domain is not None), None)
 
     @property
     def slots(self) -> Mapping[str, str]:

@@ -7,51 +7,50 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 
+from rewriter.decision import opposites
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.request import Request
 from rewriter.settings import Decide
-from rewriter.text import negations, normalise, numbers, sound_similarity, words_of
+from rewriter.text import negations, normalise, numbers, sound_similarity, sounds_of, words_of, written_number
 
-#: Pairs of words that turn a request into its opposite.
-CONTRARIES = (
-    ("on", "off"),
-    ("up", "down"),
-    ("start", "stop"),
-    ("open", "close"),
-    ("enable", "disable"),
-    ("mute", "unmute"),
-    ("next", "previous"),
-    ("louder", "quieter"),
-    ("more", "less"),
-    ("add", "remove"),
-)
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
 _LONGEST_ENTITY = 5  # words
+_SHORT_SOUND = 2  # sounds of a Metaphone key
+_SOUNDS = {"two": "T"}  # where Metaphone hears a silent letter
 _KEPT = 4096  # intents, requests and slot values of which what was found is kept
 
 
 def intent_words(intent: str) -> tuple[str, ...]:
     """Words of an intent's name in lower case.
 
-    >>> intent_words("SendMessage+list_remove")
-    ('send', 'message', 'list', 'remove')
+    >>> intent_words("SendMessage+list_remove"), intent_words("SMSSend")
+    (('send', 'message', 'list', 'remove'), ('sms', 'send'))
     """
     return tuple(word.lower() for word in _CAMEL.split(intent) if word)
 
 
-def entity_mentions(text: str, values: Mapping[str, frozenset[str]]) -> dict[str, set[str]]:
-    """Known slot values inside a normalised text: slot name -> values.
+def entity_mentions(text: str, values: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
+    """Known slot values inside a normalised text: slot name -> values in their order, none of them inside a longer one.
 
-    >>> entity_mentions("weather in new york", {"new york": frozenset({"city"})})
-    {'city': {'new york'}}
+    >>> cities = {"new york": frozenset({"city"}), "york": frozenset({"city"}), "bath": frozenset({"city"})}
+    >>> entity_mentions("from bath to new york", cities)
+    {'city': ('bath', 'new york')}
     """
-    words, found = text.split(), dict[str, set[str]]()
+    words, found, reached = text.split(), dict[str, tuple[str, ...]](), 0
     for start in range(len(words)):
-        for end in range(start + 1, min(start + _LONGEST_ENTITY, len(words)) + 1):
-            value = " ".join(words[start:end])
-            for slot in values.get(value, ()):
-                found.setdefault(slot, set()).add(value)
+        for end in range(min(start + _LONGEST_ENTITY, len(words)), start, -1):
+            slots = values.get(value := " ".join(words[start:end]))
+            if slots and end > reached:
+                found |= {slot: (*found.get(slot, ()), value) for slot in sorted(slots)}
+                reached = end
+                break
     return found
+
+
+def _places_change(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether the values that both hold come in another order."""
+    kept = set(before) & set(after)
+    return [v for v in before if v in kept] != [v for v in after if v in kept]
 
 
 def _protected_word(protected: Sequence[str], intent: str) -> str:
@@ -96,20 +95,22 @@ class Guards:
         words = words_of(text)
         return next((p for p in self._intents if p in words), "")
 
-    def leave_alone(self, request: Request, known_intent: str | None = None) -> str:
+    def leave_alone(self, request: Request, *known_intents: str | None) -> str:
         """Why the request is left alone whatever the candidates are.
 
-        ``known_intent`` is the intent under which the indexes know this wording, for a request without interpretation.
+        ``known_intents`` are those under which the indexes know this wording, for a request without interpretation.
         """
         if not request.key:
             return "the request holds no word"
         if all(w in self._words for w in request.key.split()):
             return f"protected words: '{request.key}' is never rewritten"
-        for intent in (request.intent, known_intent):
+        if written := written_number(request.utterance):
+            return f"'{written}': words alone do not keep this number"
+        intents = [intent for intent in (request.intent, *known_intents) if intent is not None]
+        for intent in intents:
             if word := self.protects_intent(intent):
                 return f"protected intent '{intent}' ('{word}') is never rewritten"
-        unknown = request.intent is None and known_intent is None
-        if unknown and (word := self.protects_text(request.key)):
+        if not intents and (word := self.protects_text(request.key)):
             return f"protected: a request of unknown intent that says '{word}' is never rewritten"
         return ""
 
@@ -124,9 +125,10 @@ class Guards:
         return next((fault for check in checks if (fault := check(source, candidate))), "")
 
     def _intent_of(self, _: str, candidate: Candidate) -> str:
-        if word := self.protects_intent(candidate.intent):
-            return f"protected intent '{candidate.intent}' ('{word}') is never produced"
-        if candidate.intent is None and (word := self.protects_text(candidate.utterance)):
+        for intent in candidate.intents:
+            if word := self.protects_intent(intent):
+                return f"protected intent '{intent}' ('{word}') is never produced"
+        if not candidate.intents and (word := self.protects_text(candidate.utterance)):
             return f"protected: a rewrite of unknown intent that says '{word}'"
         return ""
 
@@ -144,29 +146,36 @@ class Guards:
         before, after = numbers(source), numbers(candidate.utterance)
         if before == after:
             return ""
-        if lost := before - after:
+        if lost := Counter(before) - Counter(after):
             return f"the number '{min(lost)}' would be lost"
+        rest = iter(after)
+        if not all(number in rest for number in before):
+            return f"the numbers '{' '.join(before)}' would change places"
         words = Counter(source.split()) - Counter(candidate.utterance.split())
-        alike = self._decide.min_number_sound
-        for number in sorted(after - before):
-            if not any(sound_similarity(number, word) >= alike for word in words):
+        for number in sorted(Counter(after) - Counter(before)):
+            if not any(self._may_be(number, word) for word in words):
                 return f"the number '{number}' would be invented"
         return ""
+
+    def _may_be(self, number: str, word: str) -> bool:
+        """Whether a word may be a number misheard; of short sounds only the very same, since half of all words are near."""
+        said, heard = _SOUNDS.get(number) or sounds_of(number), sounds_of(word)
+        short = min(len(said), len(heard)) <= _SHORT_SOUND
+        return said == heard if short else sound_similarity(number, word) >= self._decide.min_number_sound
 
     def _meaning_of(self, source: str, candidate: Candidate) -> str:
         if changed := negations(source) ^ negations(candidate.utterance):
             return f"the negation '{min(changed)}' would be added or dropped"
-        before, after = words_of(source), words_of(candidate.utterance)
-        for a, b in CONTRARIES:
-            if (a in before - after and b in after - before) or (b in before - after and a in after - before):
-                return f"'{a}' and '{b}' would be swapped"
-        return ""
+        return opposites.changed(source, candidate.utterance)
 
     def _entities_of(self, source: str, candidate: Candidate) -> str:
-        mentions = self._mentions(source) if candidate.slots else {}
+        mentions = self._mentions(source)
+        for slot, values in mentions.items():
+            if len(values) > 1 and _places_change(values, self._mentions(candidate.utterance).get(slot, ())):
+                return f"the {slot} values {', '.join(map(repr, values))} would change places"
         for slot, raw in sorted(candidate.slots.items()):
             # A song called "song" is rarely what "play the song ..." asks for.
-            said, value = mentions.get(slot, set()) - {slot}, self._value(raw)
+            said, value = set(mentions.get(slot, ())) - {slot}, self._value(raw)
             if said and value not in said and all(sound_similarity(s, value) < self._decide.min_entity_sound for s in said):
                 return f"the {slot} '{min(said)}' would become '{value}'"
         return ""

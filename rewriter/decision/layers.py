@@ -72,8 +72,8 @@ class LeaveAlone:
 
     def decide(self, request: Request, known: Known) -> Decision | None:
         """No rewrite, or pass."""
-        stored = known.own or known.entry
-        why = self._guards.leave_alone(request, stored.intent if stored else None) or known_success(known, self._decide)
+        intents = (stored.intent for stored in (known.own, known.entry) if stored is not None)
+        why = self._guards.leave_alone(request, *intents) or known_success(known, self._decide)
         return no_rewrite(why) if why else None
 
 
