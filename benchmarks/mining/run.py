@@ -1,8 +1,8 @@
-"""Time and memory of mining a generated log, beside a DuckDB query that does the same counting.
+"""Time and memory of mining a generated log, beside a plainer count by DuckDB.
 
 `python -m jobs.mine_rewrites` runs as a process of its own; its peak memory is that of its whole process tree, the JVM
-included, shared pages counted once. DuckDB counts the same transitions, outcomes and pairs from the same files, with the
-same defects as a given table; it neither labels turns nor judges, solves or writes a pair. Writes the figures as JSON.
+included, shared pages counted once. DuckDB counts transitions, outcomes and pairs of adjacent words in the same files, from
+given defects, without likeness, readings or bounds on a user: a plainer count, its rows are printed beside ours; it neither labels turns nor judges, solves or writes a pair. Writes the figures as JSON.
 
 example: python -m benchmarks.mining.run --turns 10000000
 """
