@@ -2,7 +2,8 @@
 
 `python -m jobs.mine_rewrites` runs as a process of its own; its peak memory is that of its whole process tree, the JVM
 included, shared pages counted once. DuckDB counts transitions, outcomes and pairs of adjacent words in the same files, from
-given defects, without likeness, readings or bounds on a user: a plainer count, its rows are printed beside ours; it neither labels turns nor judges, solves or writes a pair. Writes the figures as JSON.
+given defects, without likeness, readings or a bound on what one user weighs in all: a plainer count, whose rows are written
+beside ours. It neither labels turns nor judges, solves or writes a pair. Writes the figures as JSON.
 
 example: python -m benchmarks.mining.run --turns 10000000
 """
