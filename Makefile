@@ -30,7 +30,7 @@ java:
 
 $(VENV)/.classes: $(VENV)/.done | java
 	@echo "keeping the classes that Spark loads: each command starts some seconds sooner (a minute, once)"
-	@$(BIN)/python .ci/spark_classes.py >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@$(BIN)/python .ci/spark_classes.py >$@.log 2>&1 || echo "not kept: see $@.log (everything works without)"
 	@touch $@
 
 airflow: $(AIRFLOW_VENV)/.done

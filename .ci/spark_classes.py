@@ -19,7 +19,7 @@ def main() -> None:
     SHARED_CLASSES.unlink(missing_ok=True)
     with TemporaryDirectory(dir=SHARED_CLASSES.parent) as folder:
         log, kept = Path(folder, "log"), Path(folder, SHARED_CLASSES.name)
-        os.environ["SPARK_SUBMIT_OPTS"] = f"-XX:ArchiveClassesAtExit={kept} -Xlog:disable"
+        os.environ["SPARK_SUBMIT_OPTS"] = f'-XX:ArchiveClassesAtExit="{kept}" -Xlog:disable'
         simulate.main(["--users", "40", "--days", "4", "--seed", "1", "--out", str(log)])
         label_defects.main(["--turns", str(log / "turns"), "--out", str(Path(folder, "defects"))])
         session = spark_session()

@@ -130,12 +130,15 @@ def block(argv: Sequence[str] | None = None) -> dict[str, Any]:
     key = _key(parser, args.source, args.rewrite, args.locale)
     locale, source, rewrite_to = key
     entry = {"locale": locale, "source": source, "rewrite": rewrite_to, "reason": args.reason}
+    controls = Controls.read(bundles)  # what cannot be read cannot be added to
     if args.undo:
-        _require_blocked(Controls.read(bundles), key)
+        _require_blocked(controls, key)
         record(bundles, {"action": "unblock", **entry})
         drop_case(bundles, key)
         print(f"no longer blocked: {_text(key)}")
         return {"unblocked": list(key)}
+    if not (bundles / layout.CONTROLS).exists():
+        layout.current(bundles)
     record(bundles, {"action": "block", **entry})
     add_case(bundles, Case(locale, source, rewrite_to, args.reason))
     print(f"blocked: {_text(key)}")

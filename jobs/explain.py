@@ -116,7 +116,10 @@ def explain(warehouse: Path, source: str, rewrite: str, locale: str | None) -> s
     record_file = warehouse / RECORD
     if not record_file.exists():
         raise RewriterError(f"{warehouse} is not a run's folder: no {RECORD}")
-    record = json.loads(record_file.read_text("utf-8"))
+    try:
+        record = json.loads(record_file.read_text("utf-8"))
+    except ValueError as error:
+        raise RewriterError(f"{record_file} is damaged ({error})") from error
     pairs = read_arrow(warehouse / "tables/rewrite_pairs", REWRITE_PAIRS)
     pair = find_pair(pairs, source, rewrite, locale)
     settings = read_settings(record.get("config"))

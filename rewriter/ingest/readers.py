@@ -7,7 +7,9 @@ import gzip
 import io
 import json
 import sys
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -62,8 +64,24 @@ def source_files(fmt: str, src: Path) -> list[Path]:
     return files
 
 
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked if its name ends in ``.gz``.
+
+    Raises
+    ------
+    RewriterError
+        Naming the file, if it is not a whole gzip file.
+    """
+    if path.suffix != ".gz":
+        with path.open("rb") as file:
+            yield file
+        return
+    try:
+        with gzip.open(path, "rb") as unpacked:
+            yield unpacked  # type: ignore[misc]
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise RewriterError(f"{path.name}: not a whole gzip file ({error})") from error
 
 
 def _by_path(record: dict[str, Any], path: str) -> Any:
@@ -150,7 +168,7 @@ def read_csv(path: Path) -> Iterator[Chunk]:
         If there is no header, or a quote that never ends.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    with io.TextIOWrapper(_open(path), "utf-8-sig", errors="surrogateescape", newline="") as file:
+    with _open(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
@@ -163,7 +181,7 @@ def read_csv(path: Path) -> Iterator[Chunk]:
 
 def csv_header(path: Path) -> list[str]:
     """Column names of a CSV file."""
-    with io.TextIOWrapper(_open(path), "utf-8-sig", errors="surrogateescape", newline="") as file:
+    with _open(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="") as file:
         return [name.strip() for name in next(csv.reader(file), [])]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,6 +83,15 @@ def _pseudonymise(columns: dict[str, list[Any]], pseudonym: Callable[[str], str]
         users[i] = name
 
 
+def _renamed(raw: str, user: str, name: str) -> str:
+    """A row with another name for its user, where the id stands by itself: a short one is part of many words.
+
+    >>> _renamed('{"user_id": "a", "at": 1, "session": "a-7"}', "a", "u9")
+    '{"user_id": "u9", "at": 1, "session": "u9-7"}'
+    """
+    return re.sub(rf"(?<!\w){re.escape(user)}(?!\w)", lambda _: name, raw)
+
+
 def read_chunk(
     chunk: Chunk, sources: Mapping[str, Source], pseudonym: Callable[[str], str] | None
 ) -> tuple[pa.Table, list[int], list[tuple[int, list[str], str]]]:
@@ -115,7 +125,7 @@ def read_chunk(
     for i, reasons in sorted(faults.items()):
         raw = chunk.raw(i)
         # What is set aside names no user either, wherever the user could be read.
-        broken.append((chunk.rows[i], reasons, raw.replace(users[i], columns["user_id"][i]) if users[i] else raw))
+        broken.append((chunk.rows[i], reasons, _renamed(raw, users[i], columns["user_id"][i]) if users[i] else raw))
     return pa.table(arrays, schema=TURNS.schema), [chunk.rows[i] for i in good], sorted(broken, key=lambda b: b[0])
 
 

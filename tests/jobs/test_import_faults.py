@@ -1,5 +1,6 @@
 """What an import sets aside, row by row, and what it refuses as a whole."""
 
+import gzip
 import json
 
 import pyarrow as pa
@@ -134,3 +135,19 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(RewriterError, match="no csv files below"):
         run("csv", tmp_path / "empty", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["log.jsonl.gz", "log.csv.gz"])
+@pytest.mark.parametrize("content", [b"no gzip file", gzip.compress(b"user_id,at,locale,utterance\n" * 1000)[:-12]])
+def test_a_damaged_gzip_file_is_named_in_one_line(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RewriterError, match=f"{name}: not a whole gzip file"):
+        run(name.split(".")[1], tmp_path / name, tmp_path / "out")
+
+
+def test_a_short_id_is_hidden_without_harm_to_the_rest_of_the_row(tmp_path):
+    run("jsonl", jsonl(tmp_path / "log.jsonl", ROW, ROW | {"user_id": "a", "at": "soon"}), tmp_path / "out")
+    kept = json.loads(quarantine(tmp_path / "out")[0]["raw"])
+    assert kept.keys() == ROW.keys()
+    assert kept | {"user_id": "a"} == ROW | {"user_id": "a", "at": "soon"}
+    assert kept["user_id"] != "a"

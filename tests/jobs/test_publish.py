@@ -128,6 +128,16 @@ def test_a_regression_case_refuses_the_bundle_by_name_and_the_old_one_stays(tmp_
     assert '"turn on"' in (current(tmp_path / "bundles") / REGRESSION).read_text()
 
 
+def test_a_block_that_would_not_hold_is_refused(tmp_path, warehouse):
+    words = ["play beet it", "play beat it", "--bundles"]
+    with pytest.raises(RewriterError, match="publish one first"):
+        control.block([*words, str(tmp_path)])
+    publish(tmp_path)
+    (tmp_path / "bundles/controls.jsonl").write_text("no JSON\n{}\n", "utf-8")
+    with pytest.raises(RewriterError, match="line 1"):
+        control.block([*words, str(tmp_path / "bundles")])
+
+
 def test_a_block_that_is_undone_lets_the_pair_in_again(tmp_path, warehouse):
     publish(tmp_path)
     words = ["play beet it", "play beat it", "--bundles", str(tmp_path / "bundles")]
