@@ -43,7 +43,7 @@ def turns_with_defects(spark: SparkSession, turns: Path, defects: Path | None) -
 
 def detect_table(detector: SpanDetector, turns: pa.Table, max_gap_s: float) -> pa.Table:
     """The rows of `rephrases`, with their ``day``, for turns that hold every turn of their users."""
-    log, ordered = read_log(turns, detector.decision.window_turns, max_gap_s)
+    log, ordered = read_log(turns, detector.decision.window_turns, max_gap_s, detector.decision.records)
     found = detector.detect(log)
     has_turn = found.turn > 0
     later = np.where(has_turn, np.arange(len(log)) + found.turn, 0)

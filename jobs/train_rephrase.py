@@ -121,7 +121,7 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
     found = one_round(examples, settings, out, progress)
     if settings.rephrase.self_training and is_held.any():
         found = second_round(examples, found, settings, out, progress)
-    decision = write_decision(found, shift, settings, out)
+    decision = write_decision(found, shift, log.records, settings, out)
     card = model_card(
         decision,
         settings,

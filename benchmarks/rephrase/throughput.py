@@ -92,7 +92,7 @@ def through_spark(files: Path, model: Path, cores: int) -> float:
 
 def sources(detector: SpanDetector, turns: pa.Table) -> tuple[Log, Ints, Tokens]:
     """The log, the sources that the model reads, and their inputs."""
-    log, _ = read_log(turns.select(COLUMNS), detector.decision.window_turns, _GAP_S)
+    log, _ = read_log(turns.select(COLUMNS), detector.decision.window_turns, _GAP_S, detector.decision.records)
     views = detector.views(log)
     rows = np.flatnonzero(worth_reading(rule_chance(log, views)))
     return log, rows, encode(log, rows, views[rows], detector.tokenizer, detector.decision.max_length).tokens

@@ -14,6 +14,7 @@ from rewriter.bert.onnx import example_batch, export_int8
 from rewriter.bert.pretrained import file_sha256, load_pretrained
 from rewriter.rephrase.calibration import Calibration
 from rewriter.rephrase.decision import RephraseDecision
+from rewriter.rephrase.log import Records
 from rewriter.rephrase.markers import NAMES
 from rewriter.rephrase.meaning import SENTENCES
 from rewriter.rephrase.model import SpanModel
@@ -43,10 +44,10 @@ def write_model(model: SpanModel, tokenizer: Tokenizer, settings: Settings, fold
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True, default=str) + "\n", "utf-8")
     # The evidence is added to the spans' scores after the graph.
     export_int8(model, example_batch(len(INPUTS)), INPUTS, OUTPUTS, folder / "model.onnx")
-    _decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), 0.0, settings, "uncalibrated").write(folder)
+    _decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), 0.0, Records(True, True), settings, "uncalibrated").write(folder)
 
 
-def _decision(judged: Judged, usual: float, settings: Settings, version: str) -> RephraseDecision:
+def _decision(judged: Judged, usual: float, records: Records, settings: Settings, version: str) -> RephraseDecision:
     rephrase = settings.rephrase
     return RephraseDecision(
         threshold=round(judged.threshold, 6),
@@ -55,6 +56,8 @@ def _decision(judged: Judged, usual: float, settings: Settings, version: str) ->
         span_weight=judged.calibration.span_weight,
         skipped_probability=round(judged.skipped_probability, 6),
         usual=round(usual, 6),
+        has_intents=records.has_intents,
+        has_answers=records.has_answers,
         window_turns=rephrase.window_turns,
         max_length=rephrase.max_length,
         weak_similarity=rephrase.weak_similarity,
@@ -62,15 +65,15 @@ def _decision(judged: Judged, usual: float, settings: Settings, version: str) ->
     )
 
 
-def write_decision(judged: Judged, usual: float, settings: Settings, folder: Path) -> RephraseDecision:
+def write_decision(judged: Judged, usual: float, records: Records, settings: Settings, folder: Path) -> RephraseDecision:
     """Write ``decision.json`` of a model judged on held-out labels; its version is a digest of weights and decision.
 
-    ``usual`` is that of the evidence it was judged by, see `rewriter.rephrase.evidence.usual`.
+    ``usual`` is that of the evidence it was judged by, see `rewriter.rephrase.evidence.usual`; ``records`` those of the log.
     """
-    made = _decision(judged, usual, settings, "")
+    made = _decision(judged, usual, records, settings, "")
     digest = hashlib.sha256(json.dumps(asdict(made), sort_keys=True).encode())
     digest.update(file_sha256(folder / "model.safetensors").encode())
     version = f"rephrase-{digest.hexdigest()[:12]}"
-    decision = _decision(judged, usual, settings, version)
+    decision = _decision(judged, usual, records, settings, version)
     decision.write(folder)
     return decision

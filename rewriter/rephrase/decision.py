@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rewriter.errors import RewriterError
 from rewriter.rephrase.calibration import Calibration
+from rewriter.rephrase.log import Records
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class RephraseDecision:
         Given to the likeliest later turn of a request for which the model is not run.
     usual
         Of `rewriter.rephrase.evidence.usual`.
+    has_intents, has_answers
+        What the log that was learnt from records.
     window_turns, max_length, weak_similarity
         What the model was trained with.
     model_version
@@ -36,6 +39,8 @@ class RephraseDecision:
     span_weight: float
     skipped_probability: float
     usual: float
+    has_intents: bool
+    has_answers: bool
     window_turns: int
     max_length: int
     weak_similarity: float
@@ -45,6 +50,11 @@ class RephraseDecision:
     def calibration(self) -> Calibration:
         """Temperature, null bias and weight of the spans."""
         return Calibration(self.temperature, self.null_bias, self.span_weight)
+
+    @property
+    def records(self) -> Records:
+        """What a log records that this model judges."""
+        return Records(self.has_intents, self.has_answers)
 
     def write(self, folder: Path) -> None:
         """Write ``decision.json``."""

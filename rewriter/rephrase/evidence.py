@@ -75,7 +75,7 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
     yield "turns_between", (later - source - 1).astype(np.float64)
     yield "same_answered", same & fine[source] & fine[later]
     yield "other_reading", understood & read[source] & read[later] & ~same
-    yield "no_answer", silent[later] & ~silent.all()
+    yield "no_answer", silent[later] & log.records.has_answers
     yield "later_defect", log_odds(log.defect[later])
     yield "later_lost", log.lost[later]
     yield "gap", np.log1p(np.maximum(log.at_s[later] - log.at_s[later - 1], 0.0) / _USUAL_GAP_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,13 @@ COLUMNS = (
 STATUSES = ("ok", "no_result", "error", "fallback", "unsupported")
 #: Alternatives of the recogniser that are looked at, beside its first.
 N_ALTERNATIVES = 4
+
+
+class Records(NamedTuple):
+    """What a log records at all; where it does not, a turn without it says nothing."""
+
+    has_intents: bool
+    has_answers: bool
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,8 @@ class Log:
         Normalised alternatives of the recogniser, best first, other than the utterance.
     defect
         Probability that the turn failed, float64 (n,).
+    records
+        What the whole log records, which these turns may be a part of.
     """
 
     turn_id: list[str]
@@ -68,6 +78,7 @@ class Log:
     values: list[tuple[str, ...]]
     alternatives: list[tuple[str, ...]]
     defect: Floats
+    records: Records
 
     def __len__(self) -> int:
         return len(self.turn_id)
@@ -128,12 +139,17 @@ def _slots(column: pa.Array) -> list[dict[str, str]]:
     return [dict(row) if row else {} for row in column.to_pylist()]
 
 
-def rule_defect(table: pa.Table | pa.RecordBatch) -> Floats:
+def records_of(turns: pa.Table | pa.RecordBatch) -> Records:
+    """What turns of a whole log record."""
+    told = (bool(pc.any(pc.greater(pc.utf8_length(turns[name]), 0)).as_py()) for name in ("intent", "response"))
+    return Records(*told)
+
+
+def rule_defect(table: pa.Table | pa.RecordBatch, records: Records) -> Floats:
     """Chance that each turn failed by what it says itself, for logs without a table of defects (a judgement, not a fit)."""
     lowered = pc.utf8_lower(table["response_status"])
     intents = pc.utf8_lower(table["intent"])
     confidence = _floats(table["nlu_confidence"], 1.0)
-    has_intents = table["intent"].null_count < len(table["intent"])
     signals: list[tuple[pa.Array, float]] = [
         (pc.is_in(lowered, value_set=pa.array(["error", "fallback", "unsupported"])), 0.7),
         (pc.equal(lowered, "no_result"), 0.3),
@@ -142,7 +158,7 @@ def rule_defect(table: pa.Table | pa.RecordBatch) -> Floats:
         (pc.equal(table["feedback"], "negative"), 0.9),
     ]
     fine = np.where(confidence < 0.5, 0.55, np.where(confidence < 0.7, 0.75, 0.92))
-    if has_intents:
+    if records.has_intents:
         fine *= np.where(np.asarray(table["intent"].is_null()), 0.4, 1.0)
     for present, p in signals:
         fine *= np.where(np.asarray(present.fill_null(False), dtype=bool), 1.0 - p, 1.0)
@@ -154,11 +170,13 @@ def _sorted(table: pa.Table) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=keys)).combine_chunks()
 
 
-def read_log(turns: pa.Table, window_turns: int, max_gap_s: float) -> tuple[Log, pa.Table]:
+def read_log(turns: pa.Table, window_turns: int, max_gap_s: float, records: Records | None = None) -> tuple[Log, pa.Table]:
     """The turns as a `Log`, and the same turns in the log's order.
 
-    ``turns`` has `COLUMNS`; a column ``defect`` replaces the rule where it is not null.
+    ``turns`` has `COLUMNS`; a column ``defect`` replaces the rule where it is not null. Of a part of a log ``records`` says
+    what the whole records, so that a turn is judged alike whatever is read with it.
     """
+    records = records or records_of(turns)
     table = _sorted(turns)
     column = {name: pa.concat_arrays(table[name].chunks or [pa.array([], table[name].type)]) for name in table.column_names}
     utterance = _texts(column["utterance"])
@@ -170,14 +188,13 @@ def read_log(turns: pa.Table, window_turns: int, max_gap_s: float) -> tuple[Log,
         "" if nothing else "|".join((d, i, *(f"{k}={s[k]}" for k in sorted(s))))
         for nothing, d, i, s in zip(lost, domain, intent, slots, strict=True)
     ]
-    defect = rule_defect(pa.RecordBatch.from_pydict({n: column[n] for n in column}))
+    defect = rule_defect(pa.RecordBatch.from_pydict({n: column[n] for n in column}), records)
     if "defect" in column:
         given = _floats(column["defect"], np.nan)
         defect = np.where(np.isnan(given), defect, given)
     at_s = np.asarray(column["at"].cast(pa.int64()), dtype=np.int64) / 1e6
     status = pc.index_in(pc.utf8_lower(column["response_status"]), value_set=pa.array(STATUSES)).fill_null(-1)
     values = [tuple(v for v in _normal([x or "" for x in s.values()]) if v) for s in slots]
-    has_intents = any(intent)
     user = _codes(column["user_id"])
     return (
         Log(
@@ -190,13 +207,14 @@ def read_log(turns: pa.Table, window_turns: int, max_gap_s: float) -> tuple[Log,
             response=_texts(column["response"]),
             status=np.asarray(status, dtype=np.int64),
             barge_in=np.asarray(column["barge_in"].fill_null(False), dtype=bool),
-            lost=lost & has_intents,
+            lost=lost & records.has_intents,
             reading=reading,
             intent=intent,
             domain=domain,
             values=values,
             alternatives=_alternatives(column["asr_nbest"], text),
             defect=defect,
+            records=records,
         ),
         table,
     )

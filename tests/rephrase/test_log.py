@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.rephrase.log import followers, rule_defect
+from rewriter.rephrase.evidence import evidence
+from rewriter.rephrase.log import Records, followers, read_log, records_of, rule_defect
 
 
 @given(
@@ -47,9 +48,24 @@ def test_a_given_defect_replaces_the_rule_and_a_missing_one_does_not(log_of) -> 
 
 def test_the_rule_needs_no_intent_column_to_call_an_answer_fine(turns_of) -> None:
     without = turns_of([{"intent": None, "nlu_confidence": None}] * 2)
-    assert (rule_defect(without.combine_chunks()) < 0.2).all()
+    assert (rule_defect(without, records_of(without)) < 0.2).all()
     mixed = turns_of([{"intent": None}, {}])
-    assert rule_defect(mixed.combine_chunks())[0] > 0.5
+    assert rule_defect(mixed, records_of(mixed))[0] > 0.5
+
+
+def test_a_turn_is_judged_alike_whatever_of_the_log_is_read_with_it(turns_of) -> None:
+    bare = {"intent": None, "response": None}
+    mine = [{"user_id": "a", "turn_id": f"a{i}", **bare} for i in range(3)]
+    whole = turns_of([*mine, {"user_id": "b", "turn_id": "b0"}])
+    records = records_of(whole)
+    assert records == Records(True, True)
+    together = read_log(whole, 3, 45.0)[0]
+    alone = read_log(whole.slice(0, 3), 3, 45.0, records)[0]
+    assert alone.lost.tolist() == together.lost[:3].tolist() == [True] * 3
+    assert alone.defect.tolist() == together.defect[:3].tolist()
+    views = (evidence(log, 3, 0.6)[:3] for log in (together, alone))
+    assert np.array_equal(*views)
+    assert not read_log(whole.slice(0, 3), 3, 45.0)[0].lost.any()
 
 
 def test_alternatives_leave_out_the_utterance_and_repeats(log_of) -> None:
