@@ -1,8 +1,8 @@
 """The nightly run as an Airflow 3 DAG: the stages of `jobs.plan`, one day a run.
 
-A run reads the window of days that ends with its own logical date and writes below ``runs/YYYY-MM-DD``, so running a day
-again changes nothing else; bundles of all days share one folder. Airflow lives in an environment of its own: tasks call the
-project's Python as a command.
+A run starts at midnight UTC, when the day of its logical date has ended; it reads the window of days that ends with that day
+and writes below ``runs/YYYY-MM-DD``, so running a day again changes nothing else; bundles of all days share one folder.
+Airflow lives in an environment of its own: tasks call the project's Python as a command.
 
 Environment of the scheduler
 ----------------------------
@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from jobs.plan import PLAN, TURNS, Stage, after, command
 
@@ -57,7 +57,8 @@ def stage_command(stage: Stage) -> str:
 with DAG(
     dag_id="query_rewriting_nightly",
     description="Dialogue log -> rephrases -> chains -> bundle, one day a run",
-    schedule="@daily",
+    # Airflow 3 reads "@daily" as an instant without an interval: a run at midnight would be named after the day it begins.
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,  # each day's bundle names the one before as its parent

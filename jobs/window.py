@@ -21,7 +21,7 @@ def window_of(turns: Path, last: date, n_days: int) -> list[Path]:
     Raises
     ------
     RewriterError
-        If the log has no partition in the window, or is not partitioned by day.
+        If the log has no partition of the last day or none in the window, or is not partitioned by day.
     """
     if not turns.is_dir():
         raise RewriterError(f"no such folder: {turns}")
@@ -32,6 +32,8 @@ def window_of(turns: Path, last: date, n_days: int) -> list[Path]:
     inside = [path for day, path in dated if first <= day <= last]
     if not inside:
         raise RewriterError(f"no turns between {first} and {last}; the log holds {dated[0][0]} to {dated[-1][0]}")
+    if inside[-1] != dict(dated).get(last):
+        raise RewriterError(f"no turns of {last}, the last day of the window: {turns / f'day={last}'} is missing")
     return inside
 
 

@@ -61,19 +61,36 @@ def test_the_dag_holds_the_plans_stages_and_an_approval_only_where_it_is_switche
     assert set(asked) - set(plain) == {"approve_publish"}
 
 
-def test_the_dag_orders_tasks_as_the_plan_does(database: Path):
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from airflow_dags.nightly import dag\n"
-        "print(*(f'{t.task_id}<{u}' for t in dag.tasks for u in sorted(t.upstream_task_ids)))"
-    )
+def asked_of_the_dag(database: Path, code: str) -> set[str]:
+    """The words that code with the DAG at hand prints, in Airflow's Python."""
+    begin = "import sys; sys.path.insert(0, sys.argv[1]); from airflow_dags.nightly import dag\n"
     said = subprocess.run(
-        [str(AIRFLOW.with_name("python")), "-c", code, str(ROOT)],
+        [str(AIRFLOW.with_name("python")), "-c", begin + code, str(ROOT)],
         env=os.environ | {"AIRFLOW_HOME": str(database / "airflow"), "REWRITER_HOME": str(database)},
         capture_output=True,
         text=True,
         check=True,
     )
-    edges = set(said.stdout.split())
+    return set(said.stdout.split())
+
+
+def test_a_run_at_midnight_is_of_the_day_that_has_ended(database: Path):
+    code = (
+        "from airflow.serialization.serialized_objects import DagSerialization\n"
+        "from airflow.timetables.base import TimeRestriction\n"
+        "from pendulum import datetime\n"
+        "timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable\n"
+        "since = TimeRestriction(earliest=datetime(2026, 3, 21), latest=None, catchup=True)\n"
+        "run = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=since)\n"
+        "print('at=' + run.run_after.isoformat(), 'ds=' + run.logical_date.strftime('%Y-%m-%d'))"
+    )
+    assert {"at=2026-03-22T00:00:00+00:00", "ds=2026-03-21"} <= asked_of_the_dag(database, code)
+
+
+def test_the_dag_orders_tasks_as_the_plan_does(database: Path):
+    edges = asked_of_the_dag(
+        database, "print(*(f'{t.task_id}<{u}' for t in dag.tasks for u in sorted(t.upstream_task_ids)))"
+    )
     assert {f"{stage.name}<{name}" for stage in PLAN for name in after(stage)} <= edges
     assert "train_defects<window" in edges
 

@@ -31,6 +31,15 @@ def test_an_empty_window_says_what_the_log_holds(log: Path):
         window_of(log, date(2026, 4, 1), 3)
 
 
+def test_a_window_whose_last_day_is_missing_is_refused_by_that_day(log: Path):
+    with pytest.raises(RewriterError, match=r"no turns of 2026-03-08, the last day .*day=2026-03-08 is missing"):
+        window_of(log, date(2026, 3, 8), 3)
+
+
+def test_a_window_may_lack_days_before_its_last(log: Path):
+    assert [p.name[-2:] for p in window_of(log, date(2026, 3, 2), 5)] == ["01", "02"]
+
+
 def test_a_log_without_days_is_named(tmp_path: Path):
     with pytest.raises(RewriterError, match="not partitioned by day"):
         window_of(tmp_path, date(2026, 3, 1), 3)
