@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib
 import json
 import os
@@ -16,81 +15,43 @@ from typing import Any
 from rich.console import Console
 
 from jobs.command import Parser, run_main
-from jobs.plan import PLAN, STAGES, TURNS, Stage, after, command, until
+from jobs.fingerprints import code_state, fingerprints, log_state, people_state
+from jobs.plan import PLAN, STAGES, Stage, command, until
 from rewriter.config import as_dict, print_settings, read_settings
 from rewriter.errors import RewriterError
-from rewriter.parquet import parquet_files
 from rewriter.settings import Settings
 from schemas.tables import TURNS as TURNS_TABLE
 
 RECORD = "run.json"
-
-
-def log_state(turns: Path) -> list[list[Any]]:
-    """Relative name, size and time of change of each Parquet file of the log, sorted; a changed log changes this."""
-    root = turns if turns.is_dir() else turns.parent
-    return [[str(f.relative_to(root)), f.stat().st_size, f.stat().st_mtime_ns] for f in parquet_files(turns)]
+SETTINGS = "settings.toml"
 
 
 def _check_log(turns: Path) -> None:
-    """Return if every file of the log keeps the contract and there is at least one turn.
+    """Return if every file of the log keeps the contract, there is at least one turn, and none is there twice.
 
     Raises
     ------
     ContractError
         With every fault of the first file that has one, before any stage runs.
     RewriterError
-        If the log is empty.
+        If the log is empty, or a turn_id occurs twice, as in a file that was copied: each turn would repeat itself.
     """
+    from jobs.duplicates import require_unique
     from jobs.storage import check_files
 
-    if not check_files(turns, TURNS_TABLE):
+    n_turns = check_files(turns, TURNS_TABLE)
+    if not n_turns:
         raise RewriterError(f"the log is empty: no turns in {turns}")
+    require_unique(turns, "turn_id", n_turns)
 
 
-def code_state() -> str:
-    """SHA-256 over this installation's own source files: new code reruns its stages."""
-    root = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256()
-    for folder in ("schemas", "rewriter", "jobs"):
-        for file in sorted((root / folder).rglob("*.py")):
-            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
-def people_state(out: Path) -> dict[str, str]:
-    """SHA-256 of each file that people change between runs, by its path; empty text where there is none."""
-    files = {path: out / path for stage in PLAN for path in stage.state}
-    return {path: hashlib.sha256(f.read_bytes()).hexdigest() if f.exists() else "" for path, f in files.items()}
-
-
-def weights_state(encoder: str) -> str:
-    """SHA-256 of the weights in the folder of ``[train] encoder``; empty text for the packaged ones."""
-    weights = Path(encoder, "model.safetensors")
-    return hashlib.sha256(weights.read_bytes()).hexdigest() if encoder and weights.is_file() else ""
-
-
-def fingerprints(
-    stages: Sequence[Stage], settings: Settings, log: Any, code: str, state: Mapping[str, str]
-) -> dict[str, str]:
-    """What each stage's result depends on, hashed: the log, its settings, the code, people, and the stages before it."""
-    values = as_dict(settings)
-    weights = weights_state(settings.train.encoder)
-    out: dict[str, str] = {}
-    for stage in PLAN:
-        if stage not in stages and stage.name not in {a for s in stages for a in after(s)}:
-            continue
-        parts = {
-            "command": command(stage, "TURNS", "OUT"),
-            "settings": {name: values.get(name) for name in ("seed", *stage.settings)},
-            "log": log if any(path == TURNS for _, path in stage.inputs) else None,
-            "before": [out[name] for name in after(stage)],
-            "code": code,
-            "weights": weights if "train" in stage.settings else "",
-            "state": [state.get(path, "") for path in stage.state],
-        }
-        out[stage.name] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return out
+def write_settings(settings: Settings, out: Path) -> Path:
+    """The file of the run's own settings: every stage reads this one, whatever becomes of the file they came from."""
+    file = out / SETTINGS
+    beside = file.with_suffix(".toml.writing")
+    beside.write_text(print_settings(settings), "utf-8")
+    beside.replace(file)
+    return file
 
 
 class Record:
@@ -112,6 +73,20 @@ class Record:
         """Whether the stage has run with this fingerprint and its outputs are still there."""
         done = self.stages.get(stage.name, {}).get("fingerprint") == fingerprint
         return done and all((out / path).exists() for path in stage.outputs)
+
+    def mark_stale(self, marks: Mapping[str, str]) -> None:
+        """Mark the stages whose results are not of these fingerprints, the others as done; saved before anything runs."""
+        for name, stage in self.stages.items():
+            is_stale = name not in marks or stage.get("fingerprint") != marks[name]
+            if is_stale or stage.get("status") == "stale":
+                stage["status"] = "stale" if is_stale else "done"
+        self.save()
+
+    def begin(self, stage: Stage) -> None:
+        """Save that the stage's earlier result, if it has one, holds no more; a kill from here on makes it run again."""
+        if stage.name in self.stages:
+            self.stages[stage.name] |= {"status": "stale", "fingerprint": ""}
+            self.save()
 
     def save(self) -> None:
         """Replace the file as a whole, stages in the plan's order."""
@@ -136,7 +111,9 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
     _check_log(turns)
     out.mkdir(parents=True, exist_ok=True)
     record = Record(out, turns, config, settings)
-    marks = fingerprints(stages, settings, log, code_state(), people_state(out))
+    marks = fingerprints(PLAN, settings, log, code_state(), people_state(out))
+    record.mark_stale(marks)
+    own_config = str(write_settings(settings, out))
     for number, stage in enumerate(stages, 1):
         head = f"[{number:>2}/{len(stages)}] {stage.name:<17}"
         if record.is_done(stage, marks[stage.name], out):
@@ -144,10 +121,9 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
             console.print(f"{head} unchanged, skipped", highlight=False, soft_wrap=True)
             continue
         console.print(f"{head} ...", highlight=False, soft_wrap=True)
-        record.stages.pop(stage.name, None)
-        record.save()
+        record.begin(stage)
         start = time.perf_counter()
-        counts = run_stage(stage, command(stage, str(turns), str(out), None if config is None else str(config)))
+        counts = run_stage(stage, command(stage, str(turns), str(out), own_config))
         seconds = time.perf_counter() - start
         record.stages[stage.name] = {
             "name": stage.name,
@@ -176,7 +152,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--turns", type=Path, help="turns table: a folder or one Parquet file")
-    parser.add_argument("--out", type=Path, help="the run's folder: tables/, models/, indexes/, bundles/, run.json")
+    parser.add_argument(
+        "--out", type=Path, help="the run's folder: tables/, models/, indexes/, bundles/, run.json, settings.toml"
+    )
     parser.add_argument("--config", type=Path, help="TOML settings; every key has a default")
     parser.add_argument("--until", choices=sorted(STAGES), metavar="STAGE", help="last stage to run: " + ", ".join(STAGES))
     parser.add_argument("--print-config", action="store_true", help="print every setting with its unit and reason, and stop")

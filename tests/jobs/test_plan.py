@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.fingerprints import fingerprints
 from jobs.plan import PLAN, STAGES, TURNS, after, command, until
-from jobs.run import fingerprints
 from rewriter.config import as_dict
 from rewriter.settings import Mine, Settings
 
