@@ -115,6 +115,22 @@ def _traffic(folder: Path | None, warehouse: _Warehouse) -> dict[str, Any] | Non
     return traffic.traffic_numbers(decisions)
 
 
+def _min_users(record: dict[str, Any]) -> int | None:
+    """Users that a pair needed in the run; None where its record does not say."""
+    settings = record.get("settings")
+    mine = settings.get("mine") if isinstance(settings, dict) else None
+    needed = mine.get("min_users") if isinstance(mine, dict) else None
+    return needed if isinstance(needed, int) else None
+
+
+def _note_stale(warehouse: _Warehouse, record: dict[str, Any]) -> None:
+    for stage in record.get("stages") or ():
+        if stage.get("status") == "stale":
+            warehouse.missing.append(
+                f"stage {stage['name']} is stale: what it made is of an earlier log, settings or code; run again to its end"
+            )
+
+
 def _run(record: dict[str, Any]) -> dict[str, Any] | None:
     stages = record.get("stages")
     if not stages:
@@ -137,9 +153,10 @@ def report_numbers(folder: Path, decisions: Path | None = None) -> dict[str, Any
         raise RewriterError(f"{folder} is not the folder of a run: it has no tables/, models/, bundles/ or run.json")
     warehouse = _Warehouse(folder)
     record = warehouse.json("run.json", "stages and seconds are not shown")
+    _note_stale(warehouse, record)
     defects, mined = warehouse.table(DEFECTS), warehouse.table(REWRITE_PAIRS)
     log = failures.log_numbers(defects) if defects is not None else None
-    pair_part = pairs.pair_numbers(mined, N_TOP) if mined is not None else None
+    pair_part = pairs.pair_numbers(mined, N_TOP, _min_users(record)) if mined is not None else None
     bundle = _bundle(warehouse)
     return {
         "log": log,

@@ -46,8 +46,16 @@ def example(pair: dict[str, Any]) -> str:
     )
 
 
-def pair_numbers(pairs: pa.Table, n_top: int) -> dict[str, Any]:
-    """Pairs by status, the best active ones, and the reasons of the rejected with an example each."""
+def _shareable(group: list[dict[str, Any]], min_users: int | None) -> dict[str, Any] | None:
+    """The group's best pair that so many users asked; None where there is none, or nobody knows how many it takes."""
+    return next((row for row in group if min_users is not None and row["support_users"] >= min_users), None)
+
+
+def pair_numbers(pairs: pa.Table, n_top: int, min_users: int | None = None) -> dict[str, Any]:
+    """Pairs by status, the best active ones, and the reasons of the rejected with their counts.
+
+    A reason has an example where ``min_users`` asked it: what fewer people said goes into no page that is passed on.
+    """
     rows = pairs.select([n for n in _SHOWN if n in pairs.column_names]).to_pylist()
     active = sorted((r for r in rows if r["status"] == "active"), key=_worth)
     others = sorted((r for r in rows if r["status"] != "active"), key=_worth)
@@ -61,6 +69,7 @@ def pair_numbers(pairs: pa.Table, n_top: int) -> dict[str, Any]:
         "by_status": {status: counted.get(status, 0) for status in PAIR_STATUSES},
         "active": [row | {"example": example(row)} for row in active[:n_top]],
         "turned_down": [
-            {"status": status, "reason": reason, "n": len(group), "example": group[0]} for (status, reason), group in ranked
+            {"status": status, "reason": reason, "n": len(group), "example": _shareable(group, min_users)}
+            for (status, reason), group in ranked
         ],
     }

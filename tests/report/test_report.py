@@ -59,7 +59,7 @@ def warehouse(tmp_path):
     (root / "models/rephrase").mkdir()
     (root / "models/rephrase/decision.json").write_text('{"threshold": 0.5}')
     stages = [{"name": "publish", "status": "done", "seconds": 2.5, "counts": {"pairs": 2}}]
-    (root / "run.json").write_text(json.dumps({"stages": stages, "settings": {}}))
+    (root / "run.json").write_text(json.dumps({"stages": stages, "settings": {"mine": {"min_users": 10}}}))
     (root / "bundles/v1").mkdir(parents=True)
     (root / "bundles/CURRENT").write_text("v1\n")
     write(root / "bundles/v1/pairs.parquet", REWRITE_PAIRS, pairs[:2])
@@ -98,6 +98,41 @@ def test_pairs_come_best_first_and_the_rejected_with_their_reason(warehouse):
     assert pairs["by_status"] == {"active": 2, "pending": 0, "rejected": 1, "blocked": 0, "expired": 0}
     assert [(r["reason"], r["n"]) for r in pairs["turned_down"]] == [("lift not sure", 1)]
     assert "64% got there through" in pairs["active"][0]["example"]
+
+
+def turned_down(warehouse, **settings):
+    few = PAIR | {"status": "rejected", "reason": "fewer than 10 users", "source": "call doctor miller", "support_users": 1}
+    enough = few | {"source": "play jass", "support_users": 10, "lift_lower": 0.01}
+    write(
+        warehouse / "tables/rewrite_pairs/p.parquet", REWRITE_PAIRS, [few, enough | {"reason": "lift not sure"}, enough, few]
+    )
+    (warehouse / "run.json").write_text(json.dumps({"stages": [], **settings}))
+    numbers = report_numbers(warehouse)
+    assert "doctor miller" not in json.dumps(numbers) + render(numbers)
+    return {r["reason"]: (r["n"], r["example"] and r["example"]["source"]) for r in numbers["pairs"]["turned_down"]}
+
+
+def test_what_fewer_people_said_than_a_pair_needs_is_counted_and_not_shown(warehouse):
+    known = turned_down(warehouse, settings={"mine": {"min_users": 10}})
+    assert known == {"fewer than 10 users": (3, "play jass"), "lift not sure": (1, "play jass")}
+    more = turned_down(warehouse, settings={"mine": {"min_users": 11}})
+    assert more == {"fewer than 10 users": (3, None), "lift not sure": (1, None)}
+
+
+def test_where_the_run_does_not_say_how_many_users_a_pair_needs_no_turned_down_one_is_shown(warehouse):
+    for settings in ({}, {"settings": {}}, {"settings": None}, {"settings": {"mine": {}}}):
+        assert {example for _, example in turned_down(warehouse, **settings).values()} == {None}
+
+
+def test_a_stage_that_has_not_run_on_the_new_log_is_named_as_stale(warehouse):
+    stages = [{"name": "mine_rewrites", "status": "done"}, {"name": "publish", "status": "stale"}]
+    shown = [stage | {"seconds": 1.0, "counts": {}} for stage in stages]
+    (warehouse / "run.json").write_text(json.dumps({"stages": shown, "settings": {}}))
+    numbers = report_numbers(warehouse)
+    assert [line for line in numbers["missing"] if "stale" in line] == [
+        "stage publish is stale: what it made is of an earlier log, settings or code; run again to its end"
+    ]
+    assert "stage publish is stale" in render(numbers)
 
 
 def test_a_pair_that_stays_because_it_wins_live_tells_what_it_did_there():
