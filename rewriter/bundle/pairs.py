@@ -43,6 +43,9 @@ class _Ruling:
     approval: bool
 
     def of(self, row: dict[str, Any]) -> dict[str, Any]:
+        # What was turned down enters no bundle, with its evidence, because somebody blocks it: the block holds without it.
+        if row["status"] not in KEPT:
+            return row
         key = (row["locale"], row["source"], row["rewrite"])
         if self.controls.is_blocked(*key):
             return row | {"status": "blocked", "reason": f"blocked: {self.controls.reason(*key) or 'no reason given'}"}

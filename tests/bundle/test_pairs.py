@@ -34,6 +34,11 @@ def test_a_blocked_pair_is_blocked_with_the_reason_that_was_given(pair):
     assert (row["status"], row["reason"]) == ("blocked", "blocked: wrong song")
 
 
+@pytest.mark.parametrize("status", ["rejected", "expired"])
+def test_a_pair_that_was_turned_down_enters_no_bundle_by_being_blocked(pair, status):
+    assert statuses([pair(status=status)], Controls(blocked=PairSet([KEY]))) == {}
+
+
 def test_pairs_wait_for_approval_where_the_setting_asks_for_it(pair):
     rows = [pair(), pair(source="other")]
     assert statuses(rows, Controls(approved=PairSet([KEY])), approval=True) == {"play beet it": "active", "other": "pending"}
