@@ -109,6 +109,11 @@ def _from_text(text: str, zone: ZoneInfo | None) -> datetime | None:
     return _instant(value, zone)
 
 
+def _is_count(text: str) -> bool:
+    """Whether text is digits alone, more than a date has: ISO 8601 would read 13 of them as a day, a mark and a time."""
+    return len(text) > len("YYYYMMDD") and text.isdecimal()
+
+
 def _from_number(value: Any, kind: str) -> datetime | None:
     """An instant from a number since 1970, None if it is none; without a named unit its size tells."""
     try:
@@ -130,7 +135,7 @@ def time_of(value: Any, kind: str = "time", zone: ZoneInfo | None = None) -> dat
     if isinstance(value, datetime):
         return _instant(value, zone)
     instant = None
-    if isinstance(value, str) and kind in ("time", "iso"):
+    if isinstance(value, str) and (kind == "iso" or (kind == "time" and not _is_count(value.strip()))):
         instant = _from_text(value, zone)
     if instant is None and kind != "iso" and not isinstance(value, bool):
         instant = _from_number(value, kind)

@@ -31,6 +31,13 @@ def test_every_way_to_write_an_instant_gives_the_same_one(value, kind):
     assert time_of(value, kind) == NOON
 
 
+def test_digits_that_also_spell_a_day_and_a_time_are_milliseconds_unless_the_mapping_says_iso():
+    assert time_of("1769050661844") == datetime(2026, 1, 22, 2, 57, 41, 844000, UTC)
+    assert time_of(" 1769050661844\n") == time_of(1769050661844)
+    assert time_of("20260301") == datetime(2026, 3, 1, tzinfo=UTC)
+    assert time_of("2026030161200", "iso") == NOON
+
+
 def test_a_time_without_offset_is_read_in_the_given_zone():
     assert time_of("2026-03-01T13:00:00", zone=ZoneInfo("Europe/Berlin")) == NOON
     assert time_of("2026-03-01T12:00:00Z", zone=ZoneInfo("Europe/Berlin")) == NOON
