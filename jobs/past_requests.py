@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.columns import normal_form
 from jobs.dialogue import with_sessions
+from jobs.entries import served
 from jobs.session import spark_session
 from jobs.storage import read_table
 from jobs.turns import in_session, is_served
@@ -106,7 +107,7 @@ def past_requests(log: Log, settings: Settings) -> DataFrame:
     links = _links(read_table(spark, log.rephrases, REPHRASES).drop("day"), log.min_probability)
     later = turns.select(
         F.col("turn_id").alias("resolved_by"),
-        F.struct(*_LATER, normal_form("utterance").alias("text")).alias("later"),
+        F.struct(*_LATER, normal_form(served()).alias("text")).alias("later"),
     )
     return (
         with_sessions(turns, settings.sessions.max_gap_s)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from jobs.past_requests import Log, past_of, past_requests, request_of, resolutions, success_limit
 from jobs.train_ranker import main
 from rewriter.errors import RewriterError
 from rewriter.settings import Settings
+from schemas.tables import TURNS
 
 
 def frame(spark, rows, columns):
@@ -38,8 +41,8 @@ def test_a_turn_of_unsure_outcome_shows_no_loss_unless_labels_are_coarse(spark):
     assert success_limit(frame(spark, [(0.9, True)], columns), 0.1) == pytest.approx(0.1)
 
 
-def rows_of(world):
-    log = Log(world.root / "turns", world.root / "defects", world.root / "rephrases", 0.5)
+def rows_of(world, turns=None):
+    log = Log(turns or world.root / "turns", world.root / "defects", world.root / "rephrases", 0.5)
     return {row["turn_id"]: row for row in past_requests(log, Settings()).toArrow().to_pylist()}
 
 
@@ -55,6 +58,17 @@ def test_a_past_request_knows_the_turn_before_it_and_what_resolved_it(spark, pla
     before = request_of(rows[second]).previous_turns
     assert [(t.utterance, t.response_status) for t in before] == [(rows[first]["utterance"], "fallback")]
     assert request_of(rows[first]).previous_turns == ()
+
+
+def test_what_resolved_a_failure_is_the_rewrite_that_was_served_in_place_of_what_was_heard(spark, planted_world, tmp_path):
+    turns = [r for f in sorted((planted_world.root / "turns").rglob("*.parquet")) for r in pq.read_table(f).to_pylist()]
+    said = {r["turn_id"]: r for r in turns}
+    second = next(name for name in sorted(said) if name.endswith("-1"))
+    first, meant = second[:-1] + "0", said[second]["utterance"]
+    for arm, later_text in (("treatment", meant), ("control", "plai it")):
+        said[second] |= {"utterance": "plai it", "rewrite": {"served": meant, "arm": arm}}
+        pq.write_table(pa.Table.from_pylist(turns, schema=TURNS.schema), tmp_path / f"{arm}.parquet")
+        assert past_of(rows_of(planted_world, tmp_path / f"{arm}.parquet")[first]).later_text == later_text
 
 
 def test_half_of_the_past_requests_have_no_interpretation(spark, planted_world):
