@@ -18,6 +18,7 @@ example: python -m benchmarks.rephrase.run --steps 150 --folder /tmp/rephrase
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import tempfile
 import time
@@ -54,6 +55,12 @@ def settings_of(source: Source, args: argparse.Namespace) -> Settings:
     """Settings of a log's models: both learn in as many steps."""
     train = Train(encoder=args.encoder, max_steps=args.steps, threads=args.threads)
     return replace(Settings(), sessions=Sessions(max_gap_s=source.max_gap_s), train=train, seed=args.seed)
+
+
+def folder_name(source: Source, args: argparse.Namespace) -> str:
+    """Where a log's models are kept: others for other steps, seed, worlds or encoder."""
+    learned = json.dumps([args.steps, args.seed, args.users, args.days, args.encoder])
+    return f"{source.name}-{hashlib.sha256(learned.encode()).hexdigest()[:12]}"
 
 
 def read(turns: Any, settings: Settings) -> Log:
@@ -143,7 +150,7 @@ def costs(source: Source, settings: Settings, home: Path) -> dict[str, float]:
 
 def measure(source: Source, args: argparse.Namespace, folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Floats]]]:
     """Each set of a log: its figures by method, and their bootstrap samples of F1."""
-    settings, home = settings_of(source, args), folder / source.name
+    settings, home = settings_of(source, args), folder / folder_name(source, args)
     found = list(methods(source, settings, home))
     train, test = read(source.train, settings), read(source.test, settings)
     spent = costs(source, settings, home)
@@ -197,7 +204,7 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=150, help="training steps of every model")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--encoder", default="", help="BERT-family folder; default the packaged MiniLM")
-    parser.add_argument("--folder", type=Path, help="models are kept here, and one that is here is used again")
+    parser.add_argument("--folder", type=Path, help="models are kept here, and one of the same settings is used again")
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks/results/rephrase.json")
     return parser.parse_args(argv)
 
