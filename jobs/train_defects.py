@@ -64,6 +64,11 @@ def _some_answers(turns: DataFrame) -> list[str]:
     return [row["response"] for row in drawn.select("response").collect()]
 
 
+def _with_history(rows: DataFrame, every: DataFrame, heldout: Sequence[str]) -> DataFrame:
+    """Evidence with the history of its wording on the days that teach: the held-out ones must not tell how they went."""
+    return with_wording(rows, every.where(~F.col("day").isin(*heldout)))
+
+
 def fit(turns: DataFrame, settings: Settings, folder: Path) -> tuple[DefectModel, dict[str, Any]]:
     """The model of the turns' days, and what it was trained on; writes the encoder into the folder if the model needs it."""
     days = days_of(turns)
@@ -71,10 +76,10 @@ def fit(turns: DataFrame, settings: Settings, folder: Path) -> tuple[DefectModel
     answers = _some_answers(turns)
     if answers:
         save_meaning(folder, settings.train.encoder, answers)
-    # The history of wordings counts every turn, for which no encoder is needed; kept, because it is read twice.
+    # The history of wordings counts turns beyond the sample, for which no encoder is needed; kept, because it is read twice.
     every = evidence(turns, settings).persist()
     share = MAX_TURNS / max(every.count(), 1)
-    rows = with_wording(evidence(turns, settings, folder, share), every).toArrow()
+    rows = _with_history(evidence(turns, settings, folder, share), every, heldout).toArrow()
     every.unpersist()
     about = {"turns": rows.num_rows, "first_day": days[0], "last_day": days[-1], "heldout_days": list(heldout)}
     model = train(_examples(rows, heldout), settings.defects.swapped_fails)

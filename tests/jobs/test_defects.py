@@ -141,6 +141,16 @@ def test_only_the_days_given_count_for_a_wording_and_a_later_turn_for_itself(spa
     assert got == {"a": (1.0, 0.0), "b": (2.0, 1.0), "c": (2.0, 0.0), "d": (1.0, 0.0)}
 
 
+def test_a_held_out_day_tells_no_turn_how_its_wording_went(spark, tmp_path):
+    rows = [turn("a", 0, response_status="error"), turn("b", 900), turn("c", 2 * 86400), turn("d", 2 * 86400 + 900)]
+    worse = [r | ({"response_status": "error"} if r["turn_id"] == "d" else {}) for r in rows]
+    for name, said in (("as_is", rows), ("worse", worse)):
+        seen = evidence(read_table(spark, log(tmp_path / f"{name}.parquet", said), TURNS), Settings())
+        frame = train_defects._with_history(seen, seen, ["2026-03-03", "2026-03-04"])
+        got = {r["turn_id"]: (r["n_same"], r["n_strong"]) for r in frame.collect()}
+        assert got == {"a": (2.0, 1.0), "b": (2.0, 1.0), "c": (3.0, 1.0), "d": (3.0, 1.0 + (name == "worse"))}
+
+
 def test_later_days_change_no_label_of_the_days_that_teach(spark, planted, tmp_path):
     src, _ = planted
     train_defects.main(["--turns", str(src), "--days", "fit", "--out", str(tmp_path / "m")])
