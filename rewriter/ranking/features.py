@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known
 from rewriter.decision.request import PreviousTurn, Request
-from rewriter.ranking.heard import Heard
+from rewriter.ranking.heard import MOST_CHARACTERS, Heard
 from rewriter.ranking.meanings import Standing, kept, standings
 from rewriter.retrieval.contexts import Context, contexts_of, shape_of
 from rewriter.text import negations, normalise, numbers, similarity, sound_similarity, token_similarity
@@ -38,6 +38,7 @@ class View:
     heard: Heard
     previous: PreviousTurn | None
     previous_key: str
+    repeat: float
     contexts: tuple[Context, ...]
 
     @property
@@ -166,12 +167,13 @@ def _users(v: View) -> float:
     return math.log1p(v.candidate.entry.n_users if v.candidate.entry else 0)
 
 
-def _like_previous(v: View, text: str) -> float:
-    return similarity(v.previous_key, text) if v.previous_key else 0.0
+def _like_previous(previous_key: str, text: str) -> float:
+    return similarity(previous_key, text[:MOST_CHARACTERS]) if previous_key else 0.0
 
 
 def _failed_before(v: View) -> float:
-    return _failed(v.previous) * _like_previous(v, v.target)
+    failed = _failed(v.previous)
+    return failed and _like_previous(v.previous_key, v.target)
 
 
 #: Features of both stages of the ranker, in the order of its coefficients.
@@ -218,7 +220,7 @@ FEATURES: tuple[Feature, ...] = (
     _flag("numbers", "the numbers differ", _numbers_differ),
     _flag("negations", "the negations differ", lambda v: negations(v.source) != negations(v.target)),
     _flag("previous_failed", "the previous turn visibly failed", lambda v: _failed(v.previous)),
-    _score("repeat", "edit similarity to the previous request", lambda v: _like_previous(v, v.source)),
+    _score("repeat", "edit similarity to the previous request", lambda v: v.repeat),
     _score("failed_before", "the candidate's similarity to a previous request that failed", _failed_before),
 )
 #: The second stage adds the cross-encoder's logit.
@@ -234,11 +236,12 @@ def named(row: NDArray[np.float64]) -> dict[str, float | None]:
 def features_of(request: Request, known: Known, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
     """Features of the candidates of one request, (n, len(FEATURES)); those of one may depend on the others."""
     previous = request.previous_turns[-1] if request.previous_turns else None
-    previous_key = normalise(previous.utterance) if previous else ""
+    previous_key = normalise(previous.utterance)[:MOST_CHARACTERS] if previous else ""
+    repeat = _like_previous(previous_key, request.key)
     contexts = contexts_of(request.context, previous.response if previous else None)
     heard = Heard(request)
     out = np.zeros((len(candidates), len(FEATURES)))
     for i, (candidate, standing) in enumerate(zip(candidates, standings(request.key, candidates), strict=True)):
-        view = View(request, known, candidate, standing, heard, previous, previous_key, contexts)
+        view = View(request, known, candidate, standing, heard, previous, previous_key, repeat, contexts)
         out[i] = [feature.of(view) for feature in FEATURES]
     return out

@@ -12,11 +12,13 @@ import pytest
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known, NoControls
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
+from rewriter.ranking import features
 from rewriter.ranking.features import FEATURES, MOST_WORDS, NAMES, features_of
 from rewriter.ranking.heard import MOST_CHARACTERS, MOST_HEARD, MOST_HYPOTHESES, Heard
 from rewriter.retrieval.contexts import RESPONSE, Contexts
 from rewriter.retrieval.entries import Entry
 from rewriter.retrieval.page import PersonalEntries
+from rewriter.text import similarity
 
 DAY = 86400.0
 AT = datetime(2026, 3, 11, tzinfo=UTC)
@@ -139,6 +141,21 @@ def test_only_so_much_of_what_was_heard_is_looked_at():
     long = Heard(Request("a", nbest=(Alternative("x" * 10 * MOST_CHARACTERS + " beat", None),)))
     assert long.words("beat") < 1.0
     assert long.like("x" * 20 * MOST_CHARACTERS) == pytest.approx(0.5, abs=0.01)
+
+
+def test_only_so_much_of_the_previous_request_is_compared():
+    same = "a" * MOST_CHARACTERS
+    before = PreviousTurn(same + "b" * 1000, response_status="fallback")
+    request = replace(REQUEST, utterance=same + "c" * 1000, previous_turns=(before,))
+    found = values(request, candidates=(Candidate(same + "d" * 1000, ("global",)),))
+    assert (found["repeat"], found["failed_before"]) == (1.0, 1.0)
+
+
+def test_the_previous_request_is_compared_with_the_request_once(monkeypatch):
+    compared = []
+    monkeypatch.setattr(features, "similarity", lambda a, b: compared.append((a, b)) or similarity(a, b))
+    values()
+    assert compared.count(("play beets", "play beet it")) == 1
 
 
 def test_an_alternative_without_a_score_has_an_unknown_gap():
