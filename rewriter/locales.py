@@ -9,6 +9,8 @@ _TAG = re.compile(
     r"[a-z]{2,3}(-[a-z]{3}){0,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*(-[a-wyz\d](-[a-z\d]{2,8})+)*(-x(-[a-z\d]{1,8})+)?"
 )
 
+#: Characters (RFC 5646, section 4.4.1); no longer tag is in use.
+MAX_TAG = 35
 #: ISO 639-1.
 LANGUAGES = frozenset(
     "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
@@ -56,6 +58,8 @@ def locale_fault(tag: str) -> str:
     ----------
     RFC 5646, section 2.1; ISO 639-1; ISO 3166-1.
     """
+    if len(tag) > MAX_TAG:  # before anything is kept of it
+        return f"{tag[:40]!r} has {len(tag)} characters, a BCP 47 tag such as en-US at most {MAX_TAG}"
     canonical = canonical_locale(tag)
     if not _TAG.fullmatch(canonical.lower()):
         return f"{tag[:40]!r} is not a BCP 47 tag such as en-US"

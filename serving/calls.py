@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
+from unicodedata import normalize
 from uuid import uuid4
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    Strict,
+    ValidationError,
+    field_validator,
+)
 
 from rewriter.decision.request import Alternative, Interpretation, PreviousTurn, Request
 from rewriter.ingest.convert import converter
@@ -21,6 +32,10 @@ MAX_PREVIOUS_TURNS = 20
 MAX_NBEST = 50
 #: Entries of a context or of slots, and characters of such a field that comes as JSON text.
 MAX_ENTRIES, MAX_TEXT = 200, 20_000
+#: Characters that one may become in the normal form, at most (U+FDFA).
+_EXPANSION = 18
+#: Characters of a user, a device, an intent and other names.
+MAX_NAME = 500
 
 
 # What is compared with the log is read and spelled by the code that imports the log.
@@ -36,7 +51,12 @@ def _short(value: Any) -> Any:
 
 
 def _map(value: Any) -> dict[str, str] | None:
-    return None if value is None else dict(_map_of(_short(value)) or ())
+    if value is None:
+        return None
+    entries = dict(_map_of(_short(value)) or ())
+    if (longest := max((len(text) for entry in entries.items() for text in entry), default=0)) > MAX_UTTERANCE:
+        raise ValueError(f"has an entry of {longest} characters, at most {MAX_UTTERANCE} are read")
+    return entries
 
 
 def _nbest(value: Any) -> list[dict[str, Any]] | None:
@@ -45,6 +65,18 @@ def _nbest(value: Any) -> list[dict[str, Any]] | None:
     return None if value is None else _nbest_of(_short(value))
 
 
+def _latest(value: Any) -> Any:
+    """The last earlier turns; those before them are not even looked at."""
+    return value[-MAX_PREVIOUS_TURNS:] if isinstance(value, list) else value
+
+
+def _readable(text: str) -> str:
+    """As much of a text as is read: no more than of an utterance, in its normal form neither."""
+    text = text[:MAX_UTTERANCE]
+    return text if len(normalize("NFKC", text)) <= MAX_UTTERANCE else text[: MAX_UTTERANCE // _EXPANSION]
+
+
+_Name = Annotated[str, Field(max_length=MAX_NAME)]
 #: Contexts and slots.
 _Map = Annotated[
     dict[str, str] | None, BeforeValidator(_map, json_schema_input_type=dict[str, Any] | list[dict[str, Any]] | None)
@@ -85,15 +117,16 @@ class Hypothesis(_Tolerant):
 
 
 _Nbest = Annotated[
-    list[Hypothesis] | None, BeforeValidator(_nbest, json_schema_input_type=list[Hypothesis | str | list[Any]] | None)
+    list[Hypothesis] | None,
+    BeforeValidator(_nbest, json_schema_input_type=list[Hypothesis | str | list[Any]] | None),
 ]
 
 
 class FirstLook(_Tolerant):
     """NLU's interpretation of the request as it is."""
 
-    domain: str | None = Field(None, description="in the log's words")
-    intent: str | None = Field(None, description="in the log's words; null: not understood")
+    domain: _Name | None = Field(None, description="in the log's words")
+    intent: _Name | None = Field(None, description="in the log's words; null: not understood")
     slots: _Map = Field(None, description="name and value of each slot")
     confidence: float | None = Field(None, description="of the intent, 0..1; on another scale it counts as unknown")
 
@@ -105,45 +138,50 @@ class FirstLook(_Tolerant):
 class EarlierTurn(_Tolerant):
     """An earlier turn of the session."""
 
-    turn_id: str | None = Field(None, description="as the log has it")
+    turn_id: _Name | None = Field(None, description="as the log has it")
     at: datetime | None = Field(None, description="when it began")
     utterance: str | None = Field(None, description="the request as recognised")
     response: str | None = Field(None, description="what the assistant said")
-    response_status: Annotated[str | None, AfterValidator(_lower)] = Field(
+    response_status: Annotated[_Name | None, AfterValidator(_lower)] = Field(
         None, description=f"one of {', '.join(RESPONSE_STATUSES)}"
     )
     barge_in: _Flag = Field(None, description="whether the user interrupted the answer")
-    intent: str | None = Field(None, description="null: not understood")
+    intent: _Name | None = Field(None, description="null: not understood")
 
     _at_utc = field_validator("at")(_utc)
 
     def previous_turn(self) -> PreviousTurn:
         """As the engine knows it."""
         return PreviousTurn(
-            (self.utterance or "")[:MAX_UTTERANCE],
+            _readable(self.utterance or ""),
             self.turn_id,
             self.at,
-            self.response,
+            self.response and _readable(self.response),
             self.response_status,
             self.barge_in,
             self.intent,
         )
 
 
+_Turns = Annotated[list[EarlierTurn] | None, BeforeValidator(_latest)]
+
+
 class RewriteCall(_Tolerant):
     """Body of ``POST /v1/rewrite``."""
 
     utterance: Annotated[str, Strict()] = Field(description=f"the request as recognised, at most {MAX_UTTERANCE} characters")
-    user_id: str | None = Field(None, description="pseudonymous; opens the user's own history")
-    session_id: str | None = Field(None, description="kept in the decision log")
+    user_id: _Name | None = Field(None, description="pseudonymous; opens the user's own history")
+    session_id: _Name | None = Field(None, description="kept in the decision log")
     at: datetime | None = Field(None, description="when the request began; default now")
     locale: str | None = Field(None, description="BCP 47; default: the locale the bundle knows best")
-    device: str | None = Field(None, description="no model uses it yet")
+    device: _Name | None = Field(None, description="no model uses it yet")
     asr_confidence: float | None = Field(None, description="of the recogniser, 0..1; on another scale it counts as unknown")
     nbest: _Nbest = Field(None, description="the recogniser's hypotheses, best first")
     interpretation: FirstLook | None = Field(None, description="NLU's first look at the request as it is; it helps most")
     context: _Map = Field(None, description="what the assistant shows or has just asked, as the log records it")
-    previous_turns: list[EarlierTurn] | None = Field(None, description="of this session, oldest first")
+    previous_turns: _Turns = Field(
+        None, description=f"of this session, oldest first; the last {MAX_PREVIOUS_TURNS} are read"
+    )
     request_id: str | None = Field(
         None, max_length=200, description="the caller's own name for the request; default: a new one"
     )
@@ -176,10 +214,10 @@ class RewriteCall(_Tolerant):
             at=self.at or datetime.now(UTC),
             device=self.device,
             asr_confidence=_confidence(self.asr_confidence),
-            nbest=tuple(Alternative(h.text[:MAX_UTTERANCE], h.score) for h in (self.nbest or ())[:MAX_NBEST]),
+            nbest=tuple(Alternative(_readable(h.text), h.score) for h in self.nbest or ()),
             interpretation=self.interpretation.interpretation() if self.interpretation else None,
             context=self.context or {},
-            previous_turns=tuple(t.previous_turn() for t in (self.previous_turns or ())[-MAX_PREVIOUS_TURNS:]),
+            previous_turns=tuple(t.previous_turn() for t in self.previous_turns or ()),
             request_id=self.request_id or uuid4().hex,
         )
 
@@ -187,7 +225,7 @@ class RewriteCall(_Tolerant):
 class BatchCall(_Tolerant):
     """Body of ``POST /v1/rewrite:batch``."""
 
-    requests: list[RewriteCall] = Field(max_length=MAX_BATCH)
+    requests: Annotated[list[RewriteCall], FailFast()] = Field(max_length=MAX_BATCH)
 
 
 class FeedbackCall(_Tolerant):
@@ -236,7 +274,7 @@ def parse_call(kind: type[Call], body: bytes) -> Call:
     Raises
     ------
     MalformedCallError
-        400 for what is not JSON, 422 with every faulty field otherwise.
+        400 for what is not JSON, 422 with every faulty field otherwise; of a batch, those of its first faulty request.
     """
     try:
         return kind.model_validate_json(body)

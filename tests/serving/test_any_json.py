@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from rewriter.ingest.convert import map_of, nbest_of
 from rewriter.locales import canonical_locale, locale_fault
-from serving.calls import MAX_NBEST, MAX_UTTERANCE, FeedbackCall, MalformedCallError, RewriteCall, parse_call
+from rewriter.text import normalise
+from serving.calls import (
+    MAX_NAME,
+    MAX_NBEST,
+    MAX_PREVIOUS_TURNS,
+    MAX_UTTERANCE,
+    BatchCall,
+    FeedbackCall,
+    MalformedCallError,
+    RewriteCall,
+    parse_call,
+)
 
 FIELDS = (
     "utterance user_id session_id at locale device asr_confidence nbest interpretation context previous_turns request_id "
@@ -129,3 +140,60 @@ def test_of_long_hypotheses_and_earlier_turns_only_so_much_is_read_as_of_an_utte
     long = "a" * (MAX_UTTERANCE + 1)
     request = RewriteCall(utterance="play", nbest=[{"text": long}], previous_turns=[{"utterance": long}]).request("en-US")
     assert len(request.nbest[0].text) == len(request.previous_turns[0].utterance) == MAX_UTTERANCE
+
+
+def test_of_many_earlier_turns_only_the_last_are_looked_at():
+    turns = [*[5] * 1000, *[{"utterance": str(n)} for n in range(MAX_PREVIOUS_TURNS)]]
+    request = RewriteCall(utterance="play", previous_turns=turns).request("en-US")
+    assert [turn.utterance for turn in request.previous_turns] == [str(n) for n in range(MAX_PREVIOUS_TURNS)]
+
+
+def test_of_a_batch_the_faults_of_its_first_faulty_request_are_named():
+    body = json.dumps({"requests": [{"utterance": "a"}, {"utterance": 1, "at": "x"}, *[{}] * 200]}).encode()
+    assert [field for field, _ in faults_of(BatchCall, body)[1]] == ["requests[1].utterance", "requests[1].at"]
+
+
+LONG = "a" * (MAX_NAME + 1)
+LONG_VALUE = {"a": "a" * (MAX_UTTERANCE + 1)}
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        ({"user_id": LONG}, "user_id"),
+        ({"session_id": LONG}, "session_id"),
+        ({"device": LONG}, "device"),
+        ({"interpretation": {"domain": LONG}}, "interpretation.domain"),
+        ({"interpretation": {"intent": LONG}}, "interpretation.intent"),
+        ({"interpretation": {"slots": LONG_VALUE}}, "interpretation.slots"),
+        ({"context": LONG_VALUE}, "context"),
+        ({"context": [[LONG_VALUE["a"], 1]]}, "context"),
+        ({"previous_turns": [{"turn_id": LONG}]}, "previous_turns[0].turn_id"),
+        ({"previous_turns": [{"intent": LONG}]}, "previous_turns[0].intent"),
+        ({"previous_turns": [{"response_status": LONG}]}, "previous_turns[0].response_status"),
+    ],
+)
+def test_a_name_or_value_without_end_is_refused(call, field):
+    status, faults = faults_of(RewriteCall, json.dumps({"utterance": "a"} | call).encode())
+    assert (status, [name for name, _ in faults]) == (422, [field])
+
+
+def test_of_a_long_response_only_so_much_is_read_as_of_an_utterance():
+    request = RewriteCall(utterance="play", previous_turns=[{"response": LONG_VALUE["a"]}]).request("en-US")
+    assert len(request.previous_turns[0].response) == MAX_UTTERANCE
+
+
+def test_of_texts_whose_normal_form_is_long_no_more_is_compared_than_of_an_utterance():
+    long = "\ufdfa" * MAX_UTTERANCE
+    turn = {"utterance": long, "response": long}
+    request = RewriteCall(utterance="play", nbest=[long], previous_turns=[turn]).request("en-US")
+    before = request.previous_turns[0]
+    read = [len(normalise(text)) for text in (request.nbest[0].text, before.utterance, before.response)]
+    assert [MAX_UTTERANCE // 2 < n <= MAX_UTTERANCE for n in read] == [True] * 3
+
+
+def test_nothing_is_kept_of_a_tag_that_is_too_long():
+    assert locale_fault("en-x-bb" + "-a" * 14) == ""
+    kept = canonical_locale.cache_info()
+    assert "has 36 characters" in locale_fault("en-x" + "-a" * 16)
+    assert canonical_locale.cache_info() == kept
