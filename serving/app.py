@@ -170,7 +170,8 @@ def create_app(bundles: Path, decisions: Path, limits: Limits | None = None) -> 
     """
     limits = limits or Limits()
     holder, log = Holder(bundles), DecisionWriter(decisions)
-    metrics = Metrics(holder, log)
+    feedback = FeedbackLog(decisions / "feedback.jsonl")
+    metrics = Metrics(holder, log, feedback)
     service = RewriteService(holder, log, metrics, limits)
     parts = Parts(holder, service, log, FeedbackLog(decisions / "feedback.jsonl"), metrics)
     app = FastAPI(title="Query rewriting", version="1", lifespan=_lifespan(parts), docs_url=None, redoc_url=None)

@@ -7,7 +7,9 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ _LOGGER = logging.getLogger("rewriter.serving")
 _ROOM = 10_000
 #: Decisions written together: enough to spare the disk, few enough that a crash loses little.
 _TOGETHER = 500
+#: Seconds that a closing log waits for a disk that does not answer.
+GRACE_S = 10.0
 
 
 class DecisionWriter:
@@ -48,11 +52,16 @@ class DecisionWriter:
         except queue.Full:
             self.dropped += 1
 
-    def close(self) -> None:
-        """Write what is left and stop."""
+    def close(self, grace_s: float = GRACE_S) -> None:
+        """Write what is left and stop; what a stuck disk has not taken within ``grace_s`` seconds is left behind."""
+        if not self._thread.is_alive():
+            return
+        end = time.monotonic() + grace_s
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=grace_s)
+            self._thread.join(max(0.0, end - time.monotonic()))
         if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
+            _LOGGER.error("decision log: the disk did not answer within %g s; the last decisions are not written", grace_s)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from serving.decision_writer import DecisionWriter
+from serving.feedback import FeedbackLog
 from serving.holder import Holder
 
 #: Seconds: a table hit takes a tenth of a millisecond, a full path a few.
@@ -14,7 +15,7 @@ _BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0
 class Metrics:
     """Counters of one service."""
 
-    def __init__(self, holder: Holder, log: DecisionWriter) -> None:
+    def __init__(self, holder: Holder, log: DecisionWriter, feedback: FeedbackLog) -> None:
         self._registry = CollectorRegistry()
         self._requests = self._counter("rewriter_requests", "Answers by the layer that decided and arm.", "source", "arm")
         self._errors = self._counter("rewriter_errors", "Answers without a rewrite because something failed.", "reason")
@@ -32,6 +33,8 @@ class Metrics:
         faults.set_function(lambda: len(holder.faults))
         dropped = Gauge("rewriter_decisions_dropped", "Decisions that the log lost.", registry=self._registry)
         dropped.set_function(lambda: log.dropped)
+        damaged = Gauge("rewriter_feedback_damaged", "Feedback lines that are no events.", registry=self._registry)
+        damaged.set_function(lambda: feedback.damaged)
         self._holder = holder
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import serving.decision_writer
 from rewriter.decision_log import file_of, read_decisions
 from rewriter.errors import RewriterError
 from schemas.table import conform
@@ -93,6 +94,20 @@ def test_a_decision_that_cannot_be_written_is_counted_and_the_rest_is_kept(tmp_p
     assert read_decisions(tmp_path)["request_id"].to_pylist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("room", [1, 100])
+def test_a_disk_that_does_not_answer_does_not_keep_the_log_from_closing(room, tmp_path, monkeypatch, caplog):
+    started, release = threading.Event(), threading.Event()
+    monkeypatch.setattr(serving.decision_writer, "_append", lambda path, data: started.set() or release.wait(60))
+    writer = DecisionWriter(tmp_path, room)
+    writer.start()
+    writer.put(decision("a"))
+    assert started.wait(20)
+    writer.put(decision("b"))
+    writer.close(0.05)
+    assert "the disk did not answer within 0.05 s" in caplog.text
+    release.set()
+
+
 def test_no_log_is_one_clear_error(tmp_path):
     with pytest.raises(RewriterError, match="no decision log"):
         read_decisions(tmp_path / "nowhere")
@@ -160,6 +175,30 @@ def test_an_event_another_server_kept_since_is_known(tmp_path):
     assert not other.record(dict(EVENT))
     assert other.record(EVENT | {"event_id": "e2"})
     assert not one.record(EVENT | {"event_id": "e2"})
+
+
+def test_a_damaged_line_costs_no_other_event_and_is_counted(tmp_path, caplog):
+    path = tmp_path / "f.jsonl"
+    damaged = [b"{", b"\xff", b"[]", b"5", b"{}", b"[" * 100_000]
+    path.write_bytes(b"\n".join([b'{"event_id": "e0"}', *damaged, b'{"event_id": "e1"}', b""]))
+    log = FeedbackLog(path)
+    assert log.damaged == len(damaged)
+    assert not log.record(dict(EVENT))
+    with path.open("ab") as file:
+        file.write(b'{"event_id"\n{"event_id": "e2"}\n')
+    assert log.record(EVENT | {"event_id": "e3"})
+    assert not log.record(EVENT | {"event_id": "e2"})
+    assert log.damaged == len(damaged) + 1
+    assert f"feedback log {path}: 6 lines after byte 0 are no events" in caplog.text
+
+
+def test_a_damaged_line_of_feedback_does_not_stop_the_service(bundles, live):
+    path = bundles.parent / "decisions" / "feedback.jsonl"
+    path.parent.mkdir()
+    path.write_text("{damaged\n")
+    with live(bundles) as client:
+        assert client.post("/v1/feedback", json=EVENT).json()["status"] == "recorded"
+        assert "rewriter_feedback_damaged 1.0" in client.get("/metrics").text
 
 
 def test_one_event_sent_by_many_at_once_is_kept_once(tmp_path):
