@@ -26,8 +26,12 @@ from serving.metrics import Metrics
 from serving.openapi import body_of, describe
 from serving.service import Limits, RewriteService
 
-#: Bytes. A larger body is refused before it is parsed; a batch of 256 ordinary requests takes half of it.
-MAX_BODY = 4 << 20
+#: Bytes. A larger body is refused before it is parsed; an ordinary request takes a hundredth of it.
+MAX_BODY = 256 << 10
+#: The same of a batch; 256 ordinary requests take half of it.
+MAX_BATCH_BODY = 4 << 20
+#: Larger ones are parsed in a thread, so that no other answer waits for them.
+_SMALL_BODY = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,23 @@ def _json(value: Any, status: int = 200) -> Response:
     )
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     """The request's body; a body over the limit is read to its end, so that the caller hears why, but not kept."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > 16 * MAX_BODY:
+        if size > 16 * MAX_BATCH_BODY:
             break
-        if size <= MAX_BODY:
+        if size <= most:
             chunks.append(chunk)
-    if size > MAX_BODY:
-        raise MalformedCallError(413, [("body", f"is larger than {MAX_BODY} bytes")])
+    if size > most:
+        raise MalformedCallError(413, [("body", f"is larger than {most} bytes")])
     return b"".join(chunks)
 
 
-async def _call(kind: type[Call], request: Request) -> Call:
-    return parse_call(kind, await _body(request))
+async def _call(kind: type[Call], request: Request, most: int = MAX_BODY) -> Call:
+    body = await _body(request, most)
+    return parse_call(kind, body) if len(body) <= _SMALL_BODY else await asyncio.to_thread(parse_call, kind, body)
 
 
 def _rewriting(app: FastAPI, parts: Parts) -> None:
@@ -75,9 +80,9 @@ def _rewriting(app: FastAPI, parts: Parts) -> None:
 
     @app.post("/v1/rewrite:batch", openapi_extra=body_of(BatchCall, BatchAnswer), tags=["rewriting"])
     async def rewrite_batch(request: Request) -> Response:
-        """Answer several requests, in their order."""
-        calls = (await _call(BatchCall, request)).requests
-        return _json({"answers": [await parts.service.answer(call) for call in calls]})
+        """Answer several requests, in their order, all within one deadline."""
+        calls = (await _call(BatchCall, request, MAX_BATCH_BODY)).requests
+        return _json({"answers": await parts.service.answers(calls)})
 
     @app.post("/v1/feedback", openapi_extra=body_of(FeedbackCall), tags=["rewriting"])
     async def feedback(request: Request) -> Response:
@@ -173,7 +178,7 @@ def create_app(bundles: Path, decisions: Path, limits: Limits | None = None) -> 
     feedback = FeedbackLog(decisions / "feedback.jsonl")
     metrics = Metrics(holder, log, feedback)
     service = RewriteService(holder, log, metrics, limits)
-    parts = Parts(holder, service, log, FeedbackLog(decisions / "feedback.jsonl"), metrics)
+    parts = Parts(holder, service, log, feedback, metrics)
     app = FastAPI(title="Query rewriting", version="1", lifespan=_lifespan(parts), docs_url=None, redoc_url=None)
     for routes in (_rewriting, _bundles, _health):
         routes(app, parts)

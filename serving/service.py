@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +17,17 @@ from uuid import uuid4
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.decision import Decision, no_rewrite
 from rewriter.decision.request import Request
+from rewriter.ingest.convert import MAX_UTTERANCE as LONGEST_LOGGED
 from serving.calls import RewriteCall
 from serving.decision_writer import DecisionWriter
 from serving.experiment import Assignment
-from serving.holder import Holder
+from serving.holder import Holder, Loaded
 from serving.metrics import Metrics
+from serving.pool import Pool
 
 _LOGGER = logging.getLogger("rewriter.serving")
+#: Seconds that a closing service waits for a decision that does not end.
+GRACE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -66,37 +71,61 @@ class RewriteService:
 
     def __init__(self, holder: Holder, log: DecisionWriter, metrics: Metrics, limits: Limits) -> None:
         self.holder, self._log, self._metrics, self._limits = holder, log, metrics, limits
-        self._pool = ThreadPoolExecutor(limits.workers, thread_name_prefix="decide")
+        self._pool = Pool(limits.workers, "decide")
         self.in_flight, self._reported = 0, set[str]()
 
-    async def answer(self, call: RewriteCall) -> dict[str, Any]:
-        """The answer's body: a rewrite, or none with the reason. Raises nothing."""
-        began = time.perf_counter()
+    async def answer(self, call: RewriteCall, began: float | None = None) -> dict[str, Any]:
+        """The answer's body: a rewrite, or none with the reason. Raises nothing.
+
+        Parameters
+        ----------
+        began
+            An instant of ``time.monotonic()`` from which the deadline counts; default now.
+        """
+        began = time.monotonic() if began is None else began
         try:
-            outcome = await self._outcome(call)
-            return self._finish(call, outcome, 1e3 * (time.perf_counter() - began))
+            outcome = await self._outcome(call, began)
+            return self._finish(call, outcome, 1e3 * (time.monotonic() - began))
         except Exception as error:  # noqa: BLE001 - the caller's request must go on, whatever is wrong here
-            return self._apology(call, self._explain(error), 1e3 * (time.perf_counter() - began))
+            return self._apology(call, self._explain(error), 1e3 * (time.monotonic() - began))
 
-    def close(self) -> None:
-        """Finish what is being decided, and stop."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    async def answers(self, calls: Sequence[RewriteCall]) -> list[dict[str, Any]]:
+        """The bodies for a batch, in its order: as many at a time as there are threads, every deadline counted from now."""
+        began, waiting, bodies = time.monotonic(), iter(enumerate(calls)), dict[int, dict[str, Any]]()
 
-    async def _outcome(self, call: RewriteCall) -> Outcome:
+        async def take_turns() -> None:
+            for place, call in waiting:
+                bodies[place] = await self.answer(call, began)
+
+        await asyncio.gather(*(take_turns() for _ in range(self._limits.workers)))
+        return [bodies[place] for place in range(len(calls))]
+
+    def close(self, grace_s: float = GRACE_S) -> None:
+        """Finish what is being decided, and stop; a decision that is not ready within ``grace_s`` seconds is left behind."""
+        if not self._pool.close(grace_s):
+            _LOGGER.error("a decision did not end within %g s and is left behind", grace_s)
+
+    async def _outcome(self, call: RewriteCall, began: float) -> Outcome:
         allowed_ms = min(
             call.deadline_ms if call.deadline_ms is not None else self._limits.deadline_ms, self._limits.deadline_ms
         )
-        deadline = time.monotonic() + allowed_ms / 1e3
+        deadline = began + allowed_ms / 1e3
+        if time.monotonic() >= deadline:
+            return self._failed(call, "deadline", f"deadline: no decision within {allowed_ms:g} ms")
         if self.in_flight >= self._limits.max_in_flight:
             return self._failed(call, "overload", f"overload: {self.in_flight} requests in flight")
         self.in_flight += 1
-        future = self._pool.submit(self._decide, call, deadline)
+        future = self._pool.submit(lambda: self._decide(call, deadline))
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._left, done))
+        future.add_done_callback(lambda done: self._leave(loop, done))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), allowed_ms / 1e3)
+            return await asyncio.wait_for(asyncio.wrap_future(future), deadline - time.monotonic())
         except TimeoutError:
             return self._failed(call, "deadline", f"deadline: no decision within {allowed_ms:g} ms")
+
+    def _leave(self, loop: asyncio.AbstractEventLoop, done: Future[Outcome]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: a decision that was left behind has ended after all
+            loop.call_soon_threadsafe(self._left, done)
 
     def _left(self, _: Future[Outcome]) -> None:
         self.in_flight -= 1
@@ -107,13 +136,19 @@ class RewriteService:
             request = call.request(loaded.locale_of(call.locale))
             failure = ""
             try:
-                decision = loaded.engine.decide(request, self.holder.controls, deadline)
+                decision = self._engine_decides(loaded, request, deadline)
             except Exception as error:  # noqa: BLE001 - fail open: a broken part must not break the request
                 decision, failure = no_rewrite(self._explain(error)), "failure"
             if decision.rewrite is None and not failure and not loaded.has(request.locale):
                 decision = no_rewrite(f"no bundle data for locale {request.locale}")
             assignment = loaded.experiment.assign(_unit(request), decision.rewrite_id)
             return Outcome(decision, request, loaded.version, assignment, failure)
+
+    def _engine_decides(self, loaded: Loaded, request: Request, deadline: float) -> Decision:
+        """The engine's decision; what is longer than any logged request is like none, and too dear to compare."""
+        if len(request.key) > LONGEST_LOGGED:
+            return no_rewrite(f"the request has {len(request.key)} characters in its normal form, at most {LONGEST_LOGGED}")
+        return loaded.engine.decide(request, self.holder.controls, deadline)
 
     def _failed(self, call: RewriteCall, failure: str, reason: str) -> Outcome:
         with self.holder.lease() as loaded:

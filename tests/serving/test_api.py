@@ -1,10 +1,14 @@
 """The API over a real server: what it answers, and how it says what is wrong."""
 
-from datetime import datetime
+import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+import serving.app
 from rewriter.bundle.layout import current_version
+from rewriter.decision_log import read_decisions
+from serving.calls import parse_call
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +18,7 @@ def client(tmp_path_factory, pair, publish_pairs, live):
         folder, pair(), pair(source="spiel beet hofen", rewrite="spiel beethoven", locale="de-DE"), pair(source="x y z")
     )
     with live(folder) as client:
-        client.version = current_version(folder)
+        client.version, client.decisions = current_version(folder), folder.parent / "decisions"
         yield client
 
 
@@ -110,7 +114,7 @@ def test_a_locale_without_data_is_left_alone_and_says_so(client):
         ("{}", 422, "utterance"),
         ('{"utterance": null}', 422, "utterance"),
         ('{"utterance": 5}', 422, "utterance"),
-        ('{"utterance": "' + "a" * 1_048_576 + '"}', 422, "utterance"),
+        ('{"utterance": "' + "a" * 200_000 + '"}', 422, "utterance"),
         ('{"utterance": "a", "locale": "xx-XX"}', 422, "locale"),
         ('{"utterance": "a", "locale": "english please"}', 422, "locale"),
         ('{"utterance": "a", "locale": ""}', 422, "locale"),
@@ -128,6 +132,9 @@ def test_a_locale_without_data_is_left_alone_and_says_so(client):
         ('{"utterance": "a", "context": {' + ",".join(f'"{i}": 1' for i in range(1000)) + "}}", 422, "context"),
         ('{"utterance": "a", "interpretation": {"slots": 5}}', 422, "interpretation.slots"),
         ('{"utterance": "a", "deadline_ms": -1}', 422, "deadline_ms"),
+        ('{"utterance": "a", "user_id": "' + "a" * 501 + '"}', 422, "user_id"),
+        ('{"utterance": "a", "locale": "en-x-' + "a-" * 40 + 'a"}', 422, "locale"),
+        ('{"utterance": "a", "x": "' + "a" * 270_000 + '"}', 413, "body"),
         ('{"utterance": "a", "x": "' + "a" * 5_000_000 + '"}', 413, "body"),
     ],
 )
@@ -155,8 +162,31 @@ def test_a_batch_is_answered_in_its_order(client):
 def test_a_batch_names_the_faulty_request(client):
     answer = client.post("/v1/rewrite:batch", json={"requests": [{"utterance": "a"}, {"utterance": 1}]})
     assert (answer.status_code, answer.json()["faults"][0]["field"]) == (422, "requests[1].utterance")
+    both = client.post("/v1/rewrite:batch", json={"requests": [{"locale": "??"}, {"utterance": 1}]})
+    assert [fault["field"] for fault in both.json()["faults"]] == ["requests[0].utterance", "requests[0].locale"]
     many = client.post("/v1/rewrite:batch", json={"requests": [{"utterance": "a"}] * 300})
     assert (many.status_code, many.json()["faults"][0]["field"]) == (422, "requests")
+
+
+def test_a_batch_may_be_larger_than_a_call_but_not_without_limit(client):
+    calls = [{"utterance": "play beet it", "more": "a" * 300_000}]
+    assert client.post("/v1/rewrite", json=calls[0]).status_code == 413
+    assert client.post("/v1/rewrite:batch", json={"requests": calls}).json()["answers"][0]["rewrite"] == "play beat it"
+    answer = client.post("/v1/rewrite:batch", json={"requests": calls * 15})
+    assert (answer.status_code, answer.json()["faults"][0]["field"]) == (413, "body")
+
+
+def test_a_large_body_is_parsed_beside_the_event_loop(client, monkeypatch):
+    in_loop = []
+
+    def watched(kind, body):
+        in_loop.append(asyncio._get_running_loop() is not None)
+        return parse_call(kind, body)
+
+    monkeypatch.setattr(serving.app, "parse_call", watched)
+    for size in (10, 100_000):
+        client.post("/v1/rewrite:batch", json={"requests": [{"utterance": "play beet it", "more": "a" * size}]})
+    assert in_loop == [True, False]
 
 
 def test_bundles_are_listed_with_the_current_one(client):
@@ -195,10 +225,12 @@ def test_the_description_of_the_api_has_every_field_and_no_loose_reference(clien
 
 
 def test_a_request_without_a_time_is_dated_now(client):
-    before = datetime.now().astimezone()
-    answer = ask(client, utterance="hello", request_id="dated")
-    assert answer["request_id"] == "dated"
-    assert before <= datetime.now().astimezone()
+    before = datetime.now(UTC)
+    assert ask(client, utterance="hello", request_id="dated")["request_id"] == "dated"
+    after = datetime.now(UTC)
+    client.app.state.service._log.close()  # writes what is waiting
+    rows = {row["request_id"]: row for row in read_decisions(client.decisions).to_pylist()}
+    assert before <= rows["dated"]["at"] <= after
 
 
 def test_silence_is_left_alone_and_is_no_fault(client):
@@ -206,3 +238,9 @@ def test_silence_is_left_alone_and_is_no_fault(client):
     assert answer.status_code == 200
     assert answer.json()["rewrite"] is None
     assert "no word" in answer.json()["reason"]
+
+
+def test_a_request_whose_normal_form_is_longer_than_any_logged_one_is_left_alone(client):
+    assert "no mined pair" in ask(client, utterance="\ufdfa" * 100)["reason"]
+    answer = ask(client, utterance="\ufdfa" * 120)
+    assert (answer["rewrite"], answer["reason"][:21]) == (None, "the request has 2160 ")

@@ -211,3 +211,45 @@ def test_stopping_finishes_what_is_in_flight(bundles, live, first_layer):
         time.sleep(0.3)
         release.set()
         assert waiting.result()["rewrite"] == "play beat it"
+
+
+def test_requests_of_a_batch_are_decided_side_by_side(bundles, live, first_layer):
+    both = threading.Barrier(2)
+    with live(bundles, limits=Limits(workers=2, max_in_flight=2, deadline_ms=15_000)) as client:
+        first_layer(client.app, lambda request: both.wait(20))
+        answers = ask_batch(client, *({"user_id": str(n)} for n in range(6)))
+    assert [answer["rewrite"] for answer in answers] == ["play beat it"] * 6
+
+
+def test_a_batch_has_one_deadline_for_all_of_its_requests(bundles, live, first_layer):
+    with live(bundles, limits=Limits(workers=1, deadline_ms=15_000)) as client:
+
+        def stuck_until_another_is_due(request):
+            while request.user_id == "stuck" and not errors(client, "deadline"):
+                time.sleep(0.01)
+
+        first_layer(client.app, stuck_until_another_is_due)
+        answers = ask_batch(client, {"user_id": "stuck", "deadline_ms": 500}, *[{"deadline_ms": 500}] * 20, {})
+    assert [answer["reason"] for answer in answers[:-1]] == ["deadline: no decision within 500 ms"] * 21
+    assert answers[-1]["rewrite"] == "play beat it"
+
+
+def ask_batch(client, *bodies):
+    calls = [{"utterance": "play beet it"} | body for body in bodies]
+    answer = client.post("/v1/rewrite:batch", json={"requests": calls})
+    assert answer.status_code == 200
+    return answer.json()["answers"]
+
+
+def test_a_decision_that_does_not_end_does_not_keep_the_service_from_stopping(bundles, live, first_layer, caplog):
+    release = threading.Event()
+    with (
+        live(bundles, limits=Limits(workers=1, deadline_ms=50)) as client,
+        caplog.at_level(logging.ERROR, "rewriter.serving"),
+    ):
+        first_layer(client.app, lambda request: release.wait(60))
+        assert "deadline" in ask(client)["reason"]
+        client.app.state.service.close(0.05)
+        assert client.app.state.service.in_flight == 1
+        release.set()
+    assert "did not end within 0.05 s" in caplog.text
