@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rewriter.bundle import layout
-from rewriter.bundle.controls import Controls
+from rewriter.bundle.controls import Controls, Seen, read_on
 from rewriter.bundle.verify import require_whole
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
@@ -131,7 +131,7 @@ class Holder:
         self._changing, self._stop = threading.Lock(), threading.Event()
         self._seen = {name: _stamp(bundles / name) for name in (layout.CONTROLS, layout.CURRENT)}
         self._retry_at: dict[str, float] = {}
-        self.controls = Controls.read(bundles)
+        self.controls, self._journal = read_on(bundles, Seen())
         self._shared = _Shared(load_bundle(layout.current(bundles), threads))
         self._thread = threading.Thread(target=self._watch, name="bundle-watch", daemon=True)
 
@@ -195,7 +195,7 @@ class Holder:
             _LOGGER.exception("%s not taken over, %s stays in service", what, self.version)
 
     def _read_controls(self) -> None:
-        self.controls = Controls.read(self.bundles)
+        self.controls, self._journal = read_on(self.bundles, self._journal)
 
     def _load_current(self) -> None:
         bundle = layout.current(self.bundles)

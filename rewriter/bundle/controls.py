@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from rewriter.bundle.durable import append_line, only_writer
+from rewriter.bundle.durable import append_line, is_whole, only_writer
 from rewriter.bundle.layout import CONTROLS
 from rewriter.errors import RewriterError
 from rewriter.locales import canonical_locale
@@ -69,16 +70,15 @@ class Controls:
         Raises
         ------
         RewriterError
-            Naming the file and every line that is not a control. A last line without its end was never acknowledged
+            Naming the file and every line that is not a control. A last line that is cut short was never acknowledged
             and is ignored.
         """
-        try:
-            data = (bundles / CONTROLS).read_bytes()
-        except FileNotFoundError:
-            return cls()
-        except OSError as error:
-            raise RewriterError(f"{bundles / CONTROLS}: cannot be read ({error.strerror})") from error
-        return cls._fold(_lines(data, str(bundles / CONTROLS)))
+        return cls.of_journal(_journal(bundles), str(bundles / CONTROLS))
+
+    @classmethod
+    def of_journal(cls, data: bytes, where: str) -> Self:
+        """Controls of a journal's whole lines; raises as `read` does."""
+        return cls._fold(_lines(data, where))
 
     @classmethod
     def _fold(cls, entries: list[dict[str, Any]]) -> Self:
@@ -126,6 +126,52 @@ def pair_key(source: str, rewrite: str, locale: str | None) -> PairKey:
     return canonical_locale(locale or EVERYWHERE), normalise(source), normalise(rewrite)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How much of a journal was read: it only grows, so a later reading must begin with that."""
+
+    n_bytes: int = 0
+    sha256: str = hashlib.sha256().hexdigest()
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """All of these bytes."""
+        return cls(len(data), hashlib.sha256(data).hexdigest())
+
+    def begins(self, data: bytes) -> bool:
+        """Whether these bytes begin with those that were read."""
+        return Seen.of(data[: self.n_bytes]) == self
+
+
+def read_on(bundles: Path, seen: Seen) -> tuple[Controls, Seen]:
+    """Controls of a folder of bundles whose journal was read before, and how much of it is read now.
+
+    Raises
+    ------
+    RewriterError
+        As `Controls.read`, and if the journal lost or changed anything that was read: that would lift blocks.
+    """
+    data, where = _journal(bundles), str(bundles / CONTROLS)
+    controls = Controls.of_journal(data, where)
+    if not seen.begins(data):
+        raise RewriterError(
+            f"{where}: no longer begins with the {seen.n_bytes} bytes read before (it has {len(data)}); put them back"
+        )
+    return controls, Seen.of(data)
+
+
+def _journal(bundles: Path) -> bytes:
+    """The journal's whole lines; nothing where there is no journal yet."""
+    try:
+        data = (bundles / CONTROLS).read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise RewriterError(f"{bundles / CONTROLS}: cannot be read ({error.strerror})") from error
+    ended = data.rfind(b"\n") + 1
+    return data if is_whole(data[ended:]) else data[:ended]
+
+
 def _entry_faults(entry: Any) -> list[str]:
     if not isinstance(entry, dict) or entry.get("action") not in ACTIONS:
         return [f"no action of {', '.join(ACTIONS)}"]
@@ -139,7 +185,7 @@ def _entry_faults(entry: Any) -> list[str]:
 
 def _lines(data: bytes, where: str) -> list[dict[str, Any]]:
     entries, faults = [], []
-    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+    for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -156,6 +202,11 @@ def _lines(data: bytes, where: str) -> list[dict[str, Any]]:
 
 def record(bundles: Path, entry: Mapping[str, str | list[str]], at: datetime | None = None) -> None:
     """Append one decision to the journal; it is on disk when this returns."""
-    line = dict(entry) | {"at": (at or datetime.now(UTC)).isoformat(timespec="seconds")}
     with only_writer(bundles):
-        append_line(bundles / CONTROLS, json.dumps(line, sort_keys=True, ensure_ascii=False).encode())
+        add_entry(bundles, entry, at)
+
+
+def add_entry(bundles: Path, entry: Mapping[str, str | list[str]], at: datetime | None = None) -> None:
+    """As `record`, for who is the folder's `only_writer` already."""
+    line = dict(entry) | {"at": (at or datetime.now(UTC)).isoformat(timespec="seconds")}
+    append_line(bundles / CONTROLS, json.dumps(line, sort_keys=True, ensure_ascii=False).encode())

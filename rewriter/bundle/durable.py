@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,19 +44,32 @@ def appending(path: Path) -> Iterator[BinaryIO]:
     """A file of whole lines, open for `add_line` and locked: another process that appends waits.
 
     A last line that a crash cut short was never promised; it is dropped here, under the lock, where no other can be
-    writing it. The file must only grow or shrink by that: it is never replaced while somebody appends.
+    writing it. One that lacks nothing but its end is given that. The file must only grow or shrink by that: it is never
+    replaced while somebody appends.
     """
     new = not path.exists()
     with path.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        _drop_torn_line(file)
+        _end_last_line(file)
         yield file
     if new:
         sync_folder(path.parent)
 
 
-def _drop_torn_line(file: BinaryIO) -> None:
-    """Cut what follows the last line end; only as much of the file is read as that takes."""
+def is_whole(line: bytes) -> bool:
+    """Whether a line without its end is a JSON object: no proper beginning of one is.
+
+    >>> is_whole(b'{"a": 1}'), is_whole(b'{"a": 1'), is_whole(b"")
+    (True, False, False)
+    """
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _end_last_line(file: BinaryIO) -> None:
+    """End the last line if it is whole, else cut it; only as much of the file is read as that takes."""
     end = file.seek(0, os.SEEK_END)
     start, size, found = end, 1, -1
     while start > 0 and found < 0:
@@ -64,7 +78,13 @@ def _drop_torn_line(file: BinaryIO) -> None:
         found = file.read(size).rfind(b"\n")
         size = _CHUNK
     kept = start + found + 1
-    if kept < end:
+    if kept == end:
+        return
+    file.seek(kept)
+    if is_whole(file.read()):
+        file.write(b"\n")
+        file.flush()
+    else:
         file.truncate(kept)
 
 

@@ -1,9 +1,11 @@
 """The journal of operators: the last word counts, torn lines do not, broken ones are named."""
 
+import json
+
 import pytest
 
 from jobs import control
-from rewriter.bundle.controls import Controls, pair_key, record
+from rewriter.bundle.controls import Controls, Seen, pair_key, read_on, record
 from rewriter.bundle.layout import CONTROLS
 from rewriter.errors import RewriterError
 
@@ -69,6 +71,44 @@ def test_a_torn_last_line_is_ignored_and_dropped_by_the_next_entry(tmp_path):
     assert Controls.read(tmp_path).is_blocked("en-US", "play beet it", "play beat it")
     say(tmp_path, "block", source="other")
     assert len(Controls.read(tmp_path).blocked) == 2
+
+
+def test_a_last_line_that_lacks_nothing_but_its_end_counts_and_the_next_entry_keeps_it(tmp_path):
+    say(tmp_path, "block")
+    entry = {"action": "block", "source": "a", "rewrite": "b", "locale": "*", "reason": "by hand"}
+    with (tmp_path / CONTROLS).open("ab") as file:
+        file.write(json.dumps(entry).encode())
+    assert Controls.read(tmp_path).is_blocked("en-US", "a", "b")
+    _, seen = read_on(tmp_path, Seen())
+    say(tmp_path, "block", source="other")
+    controls, _ = read_on(tmp_path, seen)
+    assert {source for _, source, _ in frozenset(controls.blocked)} == {"play beet it", "a", "other"}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.unlink(),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1])),
+        lambda file: file.write_bytes(file.read_bytes()[:-2]),
+        lambda file: file.write_bytes(file.read_bytes().replace(b'"play beet it"', b'"play beef it"')),
+    ],
+)
+def test_a_journal_that_lost_or_changed_what_was_read_is_refused_and_one_that_grew_is_not(spoil, tmp_path):
+    say(tmp_path, "block", source="first")
+    say(tmp_path, "block")
+    _, seen = read_on(tmp_path, Seen())
+    whole = (tmp_path / CONTROLS).read_bytes()
+    spoil(tmp_path / CONTROLS)
+    with pytest.raises(RewriterError, match="no longer begins with"):
+        read_on(tmp_path, seen)
+    say(tmp_path, "block", source="after the loss")
+    with pytest.raises(RewriterError, match="no longer begins with"):
+        read_on(tmp_path, seen)
+    (tmp_path / CONTROLS).write_bytes(whole)
+    say(tmp_path, "block", source="other")
+    assert len(read_on(tmp_path, seen)[0].blocked) == 3
 
 
 def test_every_broken_line_is_named_at_once(tmp_path):

@@ -52,6 +52,12 @@ def test_a_case_is_kept_once_and_read_back_sorted(tmp_path):
     assert cases_of(tmp_path, [Case("en-US", "z", "y")]) == [Case("*", "a", "b"), CASE, Case("en-US", "z", "y")]
 
 
+def test_a_last_line_added_by_hand_without_its_end_stays_when_a_case_is_added(tmp_path):
+    (tmp_path / REGRESSION).write_text('{"source": "a", "rewrite": "b"}\n{"source": "c", "rewrite": "d"}')
+    add_case(tmp_path, CASE)
+    assert [case.source for case in read_cases(tmp_path / REGRESSION)] == ["a", "c", "play beet it"]
+
+
 def test_every_broken_line_is_named_at_once(tmp_path):
     (tmp_path / REGRESSION).write_text(
         '{"source": "a", "rewrite": "b"}\nnonsense\n{"source": "a"}\n{"source": 1, "rewrite": "b"}\n'

@@ -150,6 +150,22 @@ def test_a_broken_journal_keeps_the_controls_that_were_read_before(bundles, live
         assert ask(client)["rewrite"] is None
 
 
+@pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_bytes(b"")])
+def test_a_journal_that_is_gone_or_emptied_lifts_no_block_until_it_is_back(spoil, bundles, live):
+    control.block(["play beet it", "play beat it", "--bundles", str(bundles)])
+    with live(bundles) as client:
+        held = client.app.state.holder
+        journal = (bundles / CONTROLS).read_bytes()
+        spoil(bundles / CONTROLS)
+        until(lambda: served(client)["faults"])
+        assert "no longer begins with" in served(client)["faults"]["controls.jsonl"]
+        assert ask(client)["rewrite"] is None
+        (bundles / CONTROLS).write_bytes(journal)
+        held.refresh()
+        assert served(client)["faults"] == {}
+        assert ask(client)["rewrite"] is None
+
+
 def test_a_version_is_activated_over_the_api_unless_it_is_unknown_or_damaged(bundles, live, pair, publish_pairs):
     first = current_version(bundles)
     second = publish_pairs(bundles, pair(support_users=99))
