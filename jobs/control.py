@@ -16,7 +16,7 @@ from rewriter.bundle.controls import EVERYWHERE, Controls, PairKey, pair_key, re
 from rewriter.bundle.pairs import read_pairs
 from rewriter.bundle.regression import Case, add_case, drop_case
 from rewriter.bundle.verify import require_whole, verify
-from rewriter.bundle.write import activate, choose
+from rewriter.bundle.write import choose, roll_back
 from rewriter.decision.decision import Decision
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Request
@@ -210,12 +210,6 @@ def rollback(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--reason", default="", help="kept beside the decision")
     args = parser.parse_args(argv)
     folder = _require_bundles(args.bundles)
-    now = layout.current_version(folder)
-    parent = layout.read_manifest(folder / now)["parent"]
-    if parent is None:
-        raise RewriterError(f"{now} is the first bundle: there is nothing before it")
-    require_whole(folder / parent)
-    record(folder, {"action": "rollback", "version": now, "to": parent, "reason": args.reason})
-    activate(folder, parent)
+    now, parent = roll_back(folder, args.reason)
     print(f"rolled back: {now} -> {parent}")
     return {"from": now, "to": parent}

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from rewriter.bundle import layout
-from rewriter.bundle.controls import Controls, record
+from rewriter.bundle.controls import Controls, add_entry
 from rewriter.bundle.durable import copy_file, only_writer, sha256_of, sync_folder, write_file
 from rewriter.bundle.pairs import pairs_bytes
 from rewriter.bundle.regression import Case
@@ -186,11 +186,17 @@ def activate(bundles: Path, version: str) -> Path:
     RewriterError
         If there is no such version, or it is damaged; ``CURRENT`` stays as it was.
     """
+    bundle = _require_version(bundles, version)
+    with only_writer(bundles):
+        layout.set_current(bundles, version)
+    return bundle
+
+
+def _require_version(bundles: Path, version: str) -> Path:
+    """The folder of a version that is there and whole."""
     if not layout.is_version(version) or not (bundles / version).is_dir():
         raise RewriterError(f"no bundle {version!r} in {bundles}")
     require_whole(bundles / version)
-    with only_writer(bundles):
-        layout.set_current(bundles, version)
     return bundles / version
 
 
@@ -202,10 +208,33 @@ def choose(bundles: Path, version: str) -> Path:
     RewriterError
         As `activate`.
     """
-    bundle = activate(bundles, version)
-    over = [other for other in layout.versions(bundles) if other != version]
-    record(bundles, {"action": "activate", "version": version, "over": over})
+    bundle = _require_version(bundles, version)
+    with only_writer(bundles):
+        layout.set_current(bundles, version)
+        over = [other for other in layout.versions(bundles) if other != version]
+        add_entry(bundles, {"action": "activate", "version": version, "over": over})
     return bundle
+
+
+def roll_back(bundles: Path, reason: str = "") -> tuple[str, str]:
+    """Make the current version's parent current; returns the version that is left, and its parent.
+
+    Raises
+    ------
+    RewriterError
+        If there is no parent, it is damaged, or a publish made another version current meanwhile; nothing changes then.
+    """
+    now = layout.current_version(bundles)
+    parent = layout.read_manifest(bundles / now)["parent"]
+    if parent is None:
+        raise RewriterError(f"{now} is the first bundle: there is nothing before it")
+    _require_version(bundles, parent)
+    with only_writer(bundles):
+        if (newer := layout.current_version(bundles)) != now:
+            raise RewriterError(f"not rolled back: {newer} replaced {now} meanwhile; roll back again to leave that")
+        add_entry(bundles, {"action": "rollback", "version": now, "to": parent, "reason": reason})
+        layout.set_current(bundles, parent)
+    return now, parent
 
 
 def _last_day(bundle: Path) -> str:
@@ -217,11 +246,11 @@ def _last_day(bundle: Path) -> str:
     return days[-1] if days else ""
 
 
-def _left_out(bundles: Path, bundle: Path, now: str | None, controls: Controls) -> str:
+def _left_out(bundles: Path, bundle: Path, now: str | None, withdrawn: frozenset[str]) -> str:
     """Why a published version must not become current; empty if it may."""
     if bundle.name == now:
         return ""
-    if bundle.name in controls.withdrawn:
+    if bundle.name in withdrawn:
         return "operators rolled it back or chose another version since"
     if now is not None and "" != _last_day(bundle) < _last_day(bundles / now):
         return f"its last data day, {_last_day(bundle)}, is before that of the current {now}"
@@ -233,10 +262,18 @@ def publish(bundles: Path, parts: Parts, controls: Controls, *, gate: Gate | Non
 
     A version that operators left stays out, and so does one of an older log than the current one's: the publish of an
     old day may run again at any time. Killed at any step and started again it ends in the same bytes.
+
+    Parameters
+    ----------
+    controls
+        As the parts were made with. What operators decided since is read from the journal, under the same lock as the
+        version becomes current.
     """
     bundle = write_bundle(bundles, parts, gate=gate)
-    now = _current_or_none(bundles)
-    left_out = _left_out(bundles, bundle, now, controls)
-    if not left_out and now != bundle.name:
-        activate(bundles, bundle.name)
+    with only_writer(bundles):
+        now = _current_or_none(bundles)
+        withdrawn = controls.withdrawn | Controls.read(bundles).withdrawn
+        left_out = _left_out(bundles, bundle, now, withdrawn)
+        if not left_out and now != bundle.name:
+            layout.set_current(bundles, _require_version(bundles, bundle.name).name)
     return bundle, left_out

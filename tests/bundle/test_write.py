@@ -1,12 +1,15 @@
 """Versions follow from content, parts are copied whole, and what is refused leaves nothing behind."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from jobs import control
+from rewriter.bundle import controls, write
 from rewriter.bundle.controls import Controls
 from rewriter.bundle.layout import CURRENT, current, current_version, read_manifest, versions
 from rewriter.bundle.verify import verify
-from rewriter.bundle.write import activate
+from rewriter.bundle.write import activate, roll_back
 from rewriter.errors import RewriterError
 
 
@@ -92,6 +95,61 @@ def test_a_version_rolled_back_stays_out_until_it_is_activated(tmp_path, pair, p
     control.bundles(["--bundles", str(tmp_path), "--activate", second.name])
     assert current(tmp_path) == second
     assert second.name not in Controls.read(tmp_path).withdrawn
+
+
+def test_a_rollback_while_the_same_content_is_published_is_not_undone(tmp_path, pair, publish_pairs, monkeypatch):
+    first = publish_pairs(tmp_path, pair())
+    second = publish_pairs(tmp_path, pair(support_users=30))
+    written = write.write_bundle
+
+    def and_a_rollback(*args, **kwargs):
+        bundle = written(*args, **kwargs)
+        control.rollback(["--bundles", str(tmp_path)])
+        return bundle
+
+    monkeypatch.setattr(write, "write_bundle", and_a_rollback)
+    assert publish_pairs(tmp_path, pair(support_users=30)) == second
+    assert current(tmp_path) == first
+
+
+def test_a_rollback_leaves_the_version_it_was_meant_for_or_none(tmp_path, pair, publish_pairs, monkeypatch):
+    publish_pairs(tmp_path, pair())
+    second = publish_pairs(tmp_path, pair(support_users=30))
+    whole, published = write.require_whole, []
+
+    def and_a_publish(bundle, **options):
+        whole(bundle, **options)
+        if not published:
+            published.append(None)
+            published.append(publish_pairs(tmp_path, pair(support_users=31)))
+
+    monkeypatch.setattr(write, "require_whole", and_a_publish)
+    with pytest.raises(RewriterError, match=f"replaced {second.name} meanwhile"):
+        roll_back(tmp_path)
+    assert current(tmp_path) == published[-1]
+    assert Controls.read(tmp_path).withdrawn == frozenset()
+
+
+@pytest.mark.parametrize("change", ["rollback", "choose"])
+def test_the_journal_and_current_change_under_one_lock(change, tmp_path, pair, publish_pairs, monkeypatch):
+    first = publish_pairs(tmp_path, pair())
+    publish_pairs(tmp_path, pair(support_users=30))
+    held, only_writer = [], write.only_writer
+
+    @contextmanager
+    def counted(folder):
+        held.append(folder)
+        with only_writer(folder):
+            yield
+
+    monkeypatch.setattr(write, "only_writer", counted)
+    monkeypatch.setattr(controls, "only_writer", counted)
+    if change == "rollback":
+        control.rollback(["--bundles", str(tmp_path)])
+    else:
+        write.choose(tmp_path, first.name)
+    assert held == [tmp_path]
+    assert current(tmp_path) == first
 
 
 def test_publishing_an_old_day_again_does_not_put_it_live(tmp_path, pair, publish_pairs):
