@@ -70,8 +70,9 @@ def rewrite(argv: Sequence[str] | None = None) -> dict[str, Any]:
         parser.error("the request is blank")
     bundle = layout.current(args.bundles)
     require_whole(bundle, whole=False)
-    locales = layout.read_manifest(bundle)["metrics"].get("locales", {})
-    locale = _spelled(locales, args.locale) or max(sorted(locales), key=locales.__getitem__, default="en-US")
+    manifest = layout.read_manifest(bundle)
+    locales = manifest["metrics"].get("locales", {})
+    locale = _spelled(locales, args.locale) or layout.main_locale(manifest)
     engine = Engine.load(bundle)
     try:
         request = Request(args.text, locale, user_id=args.user, at=datetime.now(UTC))

@@ -151,7 +151,7 @@ def _metrics(pairs: pa.Table, paths: Mapping[str, Path], win_loss: Sequence[Mapp
 
 @dataclass(frozen=True)
 class _Gate:
-    """Refuses a written bundle that is damaged, does not load, or would serve a case of the regression set."""
+    """Refuses a written bundle that is damaged, does not load as a server loads it, or would serve a regression case."""
 
     parts: Parts
     controls: Controls
@@ -160,7 +160,7 @@ class _Gate:
         manifest = layout.read_manifest(folder)
         if faults := verify(folder, named=manifest["version"]):
             raise RewriterError("the new bundle is damaged: " + "; ".join(faults))
-        engine = Engine.load(folder)
+        engine = Engine.ready(folder, layout.main_locale(manifest))
         try:
             ask = partial(_answer, engine, self.controls)
             locales = manifest["metrics"]["locales"]

@@ -8,14 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rewriter.bundle import layout
-from rewriter.bundle.controls import Controls, Seen, read_on
+from rewriter.bundle.controls import Seen, read_on
 from rewriter.bundle.verify import require_whole
 from rewriter.decision.engine import Engine
-from rewriter.decision.request import Request
 from rewriter.errors import RewriterError
 from rewriter.locales import canonical_locale
 from schemas.table import ContractError
@@ -24,7 +22,6 @@ from serving.experiment import Experiment
 _LOGGER = logging.getLogger("rewriter.serving")
 POLL_S = 0.5
 RETRY_S = 10.0
-_DEFAULT_LOCALE = "en-US"
 _Stamp = tuple[int, int, int] | None
 
 
@@ -61,13 +58,8 @@ def load_bundle(bundle: Path, threads: int = 1) -> Loaded:
     require_whole(bundle, whole=False)
     manifest = layout.read_manifest(bundle)
     counts: dict[str, int] = manifest["metrics"].get("locales", {})
-    default = max(sorted(counts), key=counts.__getitem__, default=_DEFAULT_LOCALE)
-    engine = Engine.load(bundle, threads)
-    try:
-        engine.decide(Request("warm up", default, at=datetime.now(UTC)), Controls())
-    except BaseException:
-        engine.close()
-        raise
+    default = layout.main_locale(manifest)
+    engine = Engine.ready(bundle, default, threads)
     spellings = {canonical_locale(locale): locale for locale in counts}
     return Loaded(bundle.name, engine, Experiment.of(manifest["settings"]), spellings, default)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,12 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
     except OSError as error:
         raise RewriterError(f"{file}: cannot be read ({error.strerror})") from error
     return parse_manifest(data, str(file))
+
+
+def main_locale(manifest: Mapping[str, Any], default: str = "en-US") -> str:
+    """The locale that a bundle knows best; the default where it has data for none."""
+    counts: dict[str, int] = manifest["metrics"].get("locales", {})
+    return max(sorted(counts), key=counts.__getitem__, default=default)
 
 
 def set_current(bundles: Path, version: str) -> None:

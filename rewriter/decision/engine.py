@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rewriter.config import settings_of
 from rewriter.decision.decision import Decision, no_rewrite
@@ -20,8 +22,10 @@ from rewriter.decision.request import Request
 from rewriter.decision.retrieve import Directory, Retriever
 from rewriter.errors import RewriterError
 from rewriter.settings import Settings
+from schemas.table import ContractError
 
 _LOGGER = logging.getLogger("rewriter.decision")
+_P = TypeVar("_P")
 
 if TYPE_CHECKING:
     from rewriter.retrieval.encoder import Encoder
@@ -53,48 +57,95 @@ def load_parts(
     decision: Path | None = None,
     threads: int = 1,
 ) -> Parts:
-    """Parts from their folders or files; a path that is None or does not exist leaves the part out."""
-    return Parts(
+    """Parts from their folders or files; a path that is None or does not exist leaves the part out.
+
+    Raises
+    ------
+    RewriterError, ContractError
+        Naming the part that cannot be loaded, or those that do not fit together and what differs.
+    """
+    parts = Parts(
         settings=settings,
-        pairs=PairTable.read(pairs) if pairs and pairs.exists() else None,
-        encoder=_encoder(encoder, threads),
-        index=_index(index),
-        store=_store(store),
-        ranker=_ranker(ranker, settings, threads),
+        pairs=_part("pairs", pairs, PairTable.read),
+        encoder=_part("encoder", encoder, partial(_encoder, threads=threads)),
+        index=_part("global index", index, _index),
+        ranker=_part("ranker", ranker, partial(_ranker, settings=settings, threads=threads)),
         gates=read_gates(decision, settings.decide),
+        store=_part("personal index", store, _store),  # the last: nothing that fails leaves its file open
     )
+    if faults := _misfits(parts):
+        _close(parts)
+        raise RewriterError("parts that do not fit together: " + "; ".join(faults))
+    return parts
+
+
+def _part(name: str, path: Path | None, load: Callable[[Path], _P]) -> _P | None:
+    """What is at a path, None if nothing is; what foreign libraries raise becomes one line that names the path."""
+    if path is None or not path.exists():
+        return None
+    try:
+        return load(path)
+    except (RewriterError, ContractError, OSError):
+        raise
+    except Exception as error:
+        raise RewriterError(f"{name} {path}: cannot be loaded ({_said(error)})") from error
+
+
+def _said(error: Exception) -> str:
+    """The kind of an error and its first line."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+
+
+def _misfits(parts: Parts) -> list[str]:
+    """In what the encoder and the indexes of its vectors differ; versions that were not written down fit all."""
+    named = {"encoder": parts.encoder, "global index": parts.index, "personal index": parts.store}
+    there = {name: part for name, part in named.items() if part is not None}
+    found: dict[str, dict[str, Any]] = {
+        "dimensions": {name: part.dim for name, part in there.items()},
+        "encoder versions": {name: version for name, part in there.items() if (version := _encoder_version(part))},
+    }
+    return [
+        f"{what} are " + ", ".join(f"{value} ({name})" for name, value in values.items())
+        for what, values in found.items()
+        if len(set(values.values())) > 1
+    ]
+
+
+def _encoder_version(part: object) -> str:
+    """The version of the encoder, or of the one that made the vectors; empty if it was not written down."""
+    return str(getattr(part, "version", "") or getattr(part, "encoder_version", ""))
+
+
+def _close(parts: Parts) -> None:
+    """Let go of the files that parts keep open."""
+    for part in (parts.store, parts.index, parts.encoder, parts.ranker):
+        close = getattr(part, "close", None)
+        if close is not None:
+            close()
 
 
 # Imports wait until a part is there: a bundle of pairs alone needs neither ONNX Runtime nor FAISS.
 
 
-def _encoder(folder: Path | None, threads: int) -> Encoder | None:
-    if folder is None or not folder.exists():
-        return None
+def _encoder(folder: Path, threads: int) -> Encoder:
     from rewriter.retrieval.encoder import OnnxEncoder
 
     return OnnxEncoder(folder, threads=threads)
 
 
-def _index(folder: Path | None) -> GlobalIndex | None:
-    if folder is None or not folder.exists():
-        return None
+def _index(folder: Path) -> GlobalIndex:
     from rewriter.retrieval.global_index import GlobalIndex
 
     return GlobalIndex.load(folder)
 
 
-def _store(folder: Path | None) -> PersonalStore | None:
-    if folder is None or not folder.exists():
-        return None
+def _store(folder: Path) -> PersonalStore:
     from rewriter.retrieval.personal_index import LmdbStore
 
     return LmdbStore(folder)
 
 
-def _ranker(folder: Path | None, settings: Settings, threads: int) -> Ranker | None:
-    if folder is None or not folder.exists():
-        return None
+def _ranker(folder: Path, settings: Settings, threads: int) -> Ranker | None:
     from rewriter.ranking.ranker import load_ranker
 
     return load_ranker(folder, settings.retrieval, threads=threads)
@@ -128,7 +179,7 @@ class Engine:
         Raises
         ------
         RewriterError
-            If the folder does not exist or one of its parts cannot be read.
+            If the folder does not exist, one of its parts cannot be read, or they do not fit together.
         """
         bundle = Path(bundle)
         if not bundle.is_dir():
@@ -144,6 +195,23 @@ class Engine:
             threads=threads,
         )
         return cls(parts)
+
+    @classmethod
+    def ready(cls, bundle: Path, locale: str, threads: int = 1) -> Engine:
+        """The engine of a bundle folder after one request, so that what is broken shows before it serves.
+
+        Raises
+        ------
+        RewriterError
+            As `load`, and if the request cannot be answered.
+        """
+        engine = cls.load(bundle, threads)
+        try:
+            engine.decide(Request("warm up", locale))
+        except Exception as error:
+            engine.close()
+            raise RewriterError(f"bundle {bundle.name} loads but answers no request ({_said(error)})") from error
+        return engine
 
     def known(self, request: Request, controls: Controls | None = None, deadline: float | None = None) -> Known:
         """What the indexes say about this wording, for this user and for everybody."""
@@ -186,10 +254,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the files that parts keep open; the engine decides no more."""
-        for part in (self.parts.store, self.parts.index, self.parts.encoder, self.parts.ranker):
-            close = getattr(part, "close", None)
-            if close is not None:
-                close()
+        _close(self.parts)
 
 
 def _settings(path: Path) -> Settings:

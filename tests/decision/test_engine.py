@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,10 @@ from rewriter.bundle.controls import Controls, PairSet
 from rewriter.decision.engine import Engine
 from rewriter.decision.request import Interpretation, Request
 from rewriter.errors import RewriterError
+from rewriter.retrieval.entries import Entry, table_of
+from rewriter.retrieval.global_index import GlobalIndex
+from rewriter.retrieval.page import PersonalEntries
+from rewriter.retrieval.personal_index import write_store
 from schemas.tables import REWRITE_PAIRS
 
 BEAT_IT = Request("Play Beet It!", locale="en-US")
@@ -139,6 +144,39 @@ def test_a_missing_bundle_and_a_broken_part_are_named(tmp_path):
     (tmp_path / "decision.json").write_text("{}")
     with pytest.raises(RewriterError, match=r"decision\.json"):
         Engine.load(tmp_path)
+
+
+def vectors_of(folder, *, dim, version, personal_dim=None, personal_version=None):
+    """A bundle of a global and a personal index, each of vectors that some encoder made."""
+    for name in ("global", "personal"):
+        (folder / name).mkdir()
+    found = Entry("play jazz", "en-US", "music", "play_music", {}, 9, 0, 20, 1.7e9)
+    GlobalIndex.build(table_of([found]), np.eye(1, dim, dtype=np.float32), 1000, version).save(folder / "global")
+    page = PersonalEntries.of([found], np.eye(1, personal_dim or dim, dtype=np.float32))
+    write_store(folder / "personal", [("ann", page)], personal_dim or dim, personal_version or version)
+    return folder
+
+
+def test_indexes_of_other_dimensions_or_of_another_encoder_are_refused_by_name_and_what_differs(tmp_path):
+    other = vectors_of(tmp_path, dim=32, version="v1", personal_dim=16, personal_version="v2")
+    dims = r"dimensions are 32 \(global index\), 16 \(personal index\)"
+    for _ in range(2):  # the second time too: no file stays open
+        with pytest.raises(RewriterError, match=rf"{dims}; encoder versions are v1 \(global index\), v2 \(personal index\)"):
+            Engine.load(other)
+
+
+@pytest.mark.parametrize("version", ["", "v1"])
+def test_indexes_of_one_encoder_or_of_one_that_was_not_written_down_fit(version, tmp_path):
+    engine = Engine.load(vectors_of(tmp_path, dim=32, version=version, personal_version="v1"))
+    assert engine.decide(BEAT_IT).rewrite is None
+    engine.close()
+
+
+def test_what_a_foreign_library_raises_on_a_part_is_one_line_that_names_it(tmp_path):
+    bundle = vectors_of(tmp_path, dim=32, version="v1")
+    (bundle / "personal" / "personal.json").write_text("[]")
+    with pytest.raises(RewriterError, match=r"personal index .*personal: cannot be loaded \(TypeError: "):
+        Engine.load(bundle)
 
 
 def test_an_engine_that_nobody_holds_is_gone_at_once(engine_of):

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,9 @@ from jobs.command import run_main
 from jobs.publish import main
 from rewriter.bundle.layout import REGRESSION, current, current_version, read_manifest, versions
 from rewriter.errors import RewriterError
+from rewriter.retrieval.entries import Entry, table_of
+from rewriter.retrieval.global_index import GlobalIndex
+from rewriter.retrieval.personal_index import write_store
 from schemas.table import ContractError
 from schemas.tables import REWRITE_PAIRS, TURNS, WIN_LOSS
 
@@ -79,6 +83,22 @@ def test_a_part_that_does_not_load_is_refused_and_nothing_is_left(tmp_path, ware
     with pytest.raises(RewriterError, match="encoder"):
         publish(tmp_path)
     assert versions(tmp_path / "bundles") == []
+
+
+def test_indexes_that_do_not_fit_together_are_refused_in_one_line_and_the_old_bundle_stays(tmp_path, warehouse, capsys):
+    publish(tmp_path)
+    before = current_version(tmp_path / "bundles")
+    for name in ("global", "personal"):
+        (tmp_path / "indexes" / name).mkdir(parents=True)
+    found = Entry("play jazz", "en-US", "music", "play_music", {}, 9, 0, 20, 1.7e9)
+    vectors = np.eye(1, 32, dtype=np.float32)
+    GlobalIndex.build(table_of([found]), vectors, 1000, "v1").save(tmp_path / "indexes" / "global")
+    write_store(tmp_path / "indexes" / "personal", [], 16, "v1")
+    with pytest.raises(SystemExit, match="2"):
+        run_main(lambda argv: publish(tmp_path))
+    said = capsys.readouterr().err
+    assert said == "error: parts that do not fit together: dimensions are 32 (global index), 16 (personal index)\n"
+    assert versions(tmp_path / "bundles") == [before] == [current_version(tmp_path / "bundles")]
 
 
 def test_win_loss_is_in_the_manifest_with_null_for_what_json_cannot_say(tmp_path, warehouse):
