@@ -65,10 +65,14 @@ def load_bundle(bundle: Path, threads: int = 1) -> Loaded:
 
 
 class _Shared:
-    """A loaded bundle with its users counted; the engine closes when it is retired and the last one leaves."""
+    """A loaded bundle with its users counted; the engine closes when it is retired and the last one leaves.
+
+    It closes under the lock: who asks to revive it must not find its files half closed.
+    """
 
     def __init__(self, loaded: Loaded) -> None:
-        self.loaded, self._users, self._retired, self._lock = loaded, 0, False, threading.Lock()
+        self.loaded, self._users, self._lock = loaded, 0, threading.Lock()
+        self._retired = self.closed = False
 
     def enter(self) -> bool:
         with self._lock:
@@ -80,16 +84,25 @@ class _Shared:
     def leave(self) -> None:
         with self._lock:
             self._users -= 1
-            done = self._retired and self._users == 0
-        if done:
-            self.loaded.engine.close()
+            self._close_if_done()
 
     def retire(self) -> None:
         with self._lock:
             self._retired = True
-            done = self._users == 0
-        if done:
-            self.loaded.engine.close()
+            self._close_if_done()
+
+    def revive(self) -> bool:
+        """Put a retired bundle into service again; False if it is closed."""
+        with self._lock:
+            self._retired = self.closed
+            return not self.closed
+
+    def _close_if_done(self) -> None:
+        if self._retired and self._users == 0 and not self.closed:
+            try:
+                self.loaded.engine.close()
+            finally:
+                self.closed = True
 
 
 def _stamp(path: Path) -> _Stamp:
@@ -125,6 +138,7 @@ class Holder:
         self._retry_at: dict[str, float] = {}
         self.controls, self._journal = read_on(bundles, Seen())
         self._shared = _Shared(load_bundle(layout.current(bundles), threads))
+        self._leaving: list[_Shared] = []  # retired, with requests in flight
         self._thread = threading.Thread(target=self._watch, name="bundle-watch", daemon=True)
 
     @property
@@ -193,6 +207,15 @@ class Holder:
         bundle = layout.current(self.bundles)
         if bundle.name == self.version:
             return
-        old, self._shared = self._shared, _Shared(load_bundle(bundle, self._threads))
+        old, self._shared = self._shared, self._revived(bundle) or _Shared(load_bundle(bundle, self._threads))
         old.retire()
+        self._leaving = [shared for shared in (*self._leaving, old) if shared is not self._shared and not shared.closed]
         _LOGGER.info("bundle %s replaces %s", bundle.name, old.loaded.version)
+
+    def _revived(self, bundle: Path) -> _Shared | None:
+        """The wanted version, if a request still holds it: a personal store cannot be opened twice in one process."""
+        held = next((shared for shared in self._leaving if shared.loaded.version == bundle.name), None)
+        if held is None:
+            return None
+        require_whole(bundle, whole=False)
+        return held if held.revive() else None

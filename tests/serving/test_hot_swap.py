@@ -1,14 +1,21 @@
 """Publishes, rollbacks and stop controls reach a running server within a second or so, and no request is lost."""
 
+import shutil
 import threading
 import time
 from contextlib import contextmanager
 
 import httpx
+import numpy as np
 import pytest
 
 from jobs import control
-from rewriter.bundle.layout import CONTROLS, CURRENT, current_version
+from rewriter.bundle.layout import CONTROLS, CURRENT, current, current_version
+from rewriter.decision.engine import Engine
+from rewriter.errors import RewriterError
+from rewriter.retrieval.entries import Entry, table_of
+from rewriter.retrieval.global_index import GlobalIndex
+from rewriter.retrieval.personal_index import write_store
 from serving import holder
 
 
@@ -180,6 +187,57 @@ def test_a_version_is_activated_over_the_api_unless_it_is_unknown_or_damaged(bun
         assert damaged.status_code == 409
         assert "settings.json" in damaged.json()["error"]
         assert ask(client)["bundle_version"] == first
+
+
+def test_a_version_that_a_request_still_holds_is_taken_over_again_and_closes_when_it_is_left(
+    full, live, pair, publish_pairs
+):
+    first = current_version(full)
+    with live(full) as client:
+        held = client.app.state.holder
+        with held.lease() as old:
+            second = publish_pairs(full, pair(support_users=99)).name
+            until(lambda: held.version == second)
+            control.rollback(["--bundles", str(full)])
+            until(lambda: held.version == first or held.faults)
+            assert (held.version, held.faults) == (first, {})
+            control.bundles(["--bundles", str(full), "--activate", second])
+            until(lambda: held.version == second)
+        with pytest.raises(RewriterError, match="personal index"):
+            old.engine.parts.store.entries("ann")
+        control.bundles(["--bundles", str(full), "--activate", first])
+        until(lambda: held.version == first or held.faults)
+        with held.lease() as again:
+            assert len(again.engine.parts.store.entries("ann")) == 1
+
+
+def test_a_bundle_that_loads_but_cannot_answer_is_refused_in_one_line_and_leaves_no_file_open(full):
+    bundle = current(full)
+    card = bundle / "encoder" / "encoder.json"
+    card.write_text(card.read_text().replace('"dim": 32', '"dim": 33'))
+    for name in ("global", "personal"):
+        shutil.rmtree(bundle / name)
+        (bundle / name).mkdir()
+    found = Entry("play jazz music", "en-US", "music", "play_music", {}, 9, 0, 20, 1.7e9)
+    GlobalIndex.build(table_of([found]), np.eye(1, 33, dtype=np.float32), 1000).save(bundle / "global")
+    write_store(bundle / "personal", [], 33)
+    for _ in range(2):
+        with pytest.raises(RewriterError, match=r"loads but answers no request \(ValueError: [^\n]*\)$"):
+            Engine.ready(bundle, "en-US")
+
+
+def test_a_version_that_a_request_still_holds_is_not_taken_over_again_once_it_is_damaged(full, live, pair, publish_pairs):
+    first = current_version(full)
+    with live(full) as client:
+        held = client.app.state.holder
+        with held.lease():
+            second = publish_pairs(full, pair(support_users=99)).name
+            until(lambda: held.version == second)
+            (full / first / "settings.json").write_text("{}")
+            (full / CURRENT).write_text(first + "\n")
+            until(lambda: held.faults)
+            assert "settings.json" in held.faults["CURRENT"]
+            assert held.version == second
 
 
 def test_an_engine_closes_only_when_the_last_request_has_left_it(bundles, live, pair, publish_pairs):
