@@ -20,7 +20,7 @@ from jobs.counted_log import counted_log
 from jobs.evidence import Evidence, read_evidence
 from jobs.neighbourhood import Neighbourhood, neighbourhood
 from jobs.rephrase_counts import counting_of, user_turns
-from jobs.run import RECORD
+from jobs.run import RECORD, SETTINGS
 from jobs.scratch import scratch_beside
 from jobs.storage import read_arrow
 from rewriter.config import read_settings
@@ -122,7 +122,8 @@ def explain(warehouse: Path, source: str, rewrite: str, locale: str | None) -> s
         raise RewriterError(f"{record_file} is damaged ({error})") from error
     pairs = read_arrow(warehouse / "tables/rewrite_pairs", REWRITE_PAIRS)
     pair = find_pair(pairs, source, rewrite, locale)
-    settings = read_settings(record.get("config"))
+    kept = warehouse / SETTINGS  # runs of before kept the name of their file alone
+    settings = read_settings(kept if kept.exists() else record.get("config"))
     tables, locale = warehouse / "tables", str(pair["locale"])
     evidence = read_evidence(
         Path(record["turns"]), tables / "defects", tables / "rephrases", warehouse / "models/rephrase", settings
