@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -30,9 +31,10 @@ class Pool:
 
     def close(self, grace_s: float) -> bool:
         """Cancel what waits, and wait for what runs, at most ``grace_s`` seconds. Whether every thread ended."""
-        while not self._queue.empty():
-            if (waiting := self._queue.get()) is not None:
-                waiting[0].cancel()
+        with suppress(queue.Empty):  # a thread may take the last one first
+            while True:
+                if (waiting := self._queue.get_nowait()) is not None:
+                    waiting[0].cancel()
         for _ in self._threads:
             self._queue.put(None)
         end = time.monotonic() + grace_s
