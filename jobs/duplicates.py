@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
+from rewriter.ingest.store import hashes
 from rewriter.parquet import parquet_files
 
 _BATCH_ROWS = 65_536
@@ -26,19 +26,15 @@ def _ids(path: Path, column: str) -> Iterator[tuple[Path, pa.Array]]:
                 yield file, batch.column(0).drop_null()
 
 
-def _hashes(ids: pa.Array) -> NDArray[np.uint64]:
-    return pd.util.hash_array(ids.to_numpy(zero_copy_only=False), categorize=False)
-
-
 def _doubtful(path: Path, column: str, n_rows: int) -> NDArray[np.uint64]:
     """Hashes that occur more than once, the smallest ones."""
-    hashes, n = np.empty(n_rows, np.uint64), 0
+    found, n = np.empty(n_rows, np.uint64), 0
     for _, ids in _ids(path, column):
-        hashes[n : n + len(ids)] = _hashes(ids)
+        found[n : n + len(ids)] = hashes(ids)
         n += len(ids)
-    hashes = hashes[:n]
-    hashes.sort()
-    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])[:_MOST_DOUBTFUL]
+    found = found[:n]
+    found.sort()
+    return np.unique(found[1:][found[1:] == found[:-1]])[:_MOST_DOUBTFUL]
 
 
 def require_unique(path: Path, column: str, n_rows: int) -> None:
@@ -56,7 +52,7 @@ def require_unique(path: Path, column: str, n_rows: int) -> None:
         return
     found: dict[str, list[Path]] = {}
     for file, ids in _ids(path, column):
-        for value in ids.filter(pa.array(np.isin(_hashes(ids), doubtful))).to_pylist():
+        for value in ids.filter(pa.array(np.isin(hashes(ids), doubtful))).to_pylist():
             found.setdefault(value, []).append(file)
     twice = sorted(value for value, files in found.items() if len(files) > 1)
     if twice:

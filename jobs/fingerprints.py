@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.plan import PLAN, TURNS, Stage, after, command
+from jobs.plan import PLAN, TURNS, after, command
 from rewriter.config import as_dict
 from rewriter.parquet import parquet_files
 from rewriter.settings import Settings
@@ -42,16 +42,12 @@ def weights_state(encoder: str) -> str:
     return hashlib.sha256(weights.read_bytes()).hexdigest() if encoder and weights.is_file() else ""
 
 
-def fingerprints(
-    stages: Sequence[Stage], settings: Settings, log: Any, code: str, state: Mapping[str, str]
-) -> dict[str, str]:
+def fingerprints(settings: Settings, log: Any, code: str, state: Mapping[str, str]) -> dict[str, str]:
     """What each stage's result depends on, hashed: the log, its settings, the code, people, and the stages before it."""
     values = as_dict(settings)
     weights = weights_state(settings.train.encoder)
     out: dict[str, str] = {}
     for stage in PLAN:
-        if stage not in stages and stage.name not in {a for s in stages for a in after(s)}:
-            continue
         parts = {
             "command": command(stage, "TURNS", "OUT"),
             "settings": {name: values.get(name) for name in ("seed", *stage.settings)},

@@ -111,7 +111,7 @@ def run_plan(turns: Path, out: Path, config: Path | None, last: str | None, cons
     _check_log(turns)
     out.mkdir(parents=True, exist_ok=True)
     record = Record(out, turns, config, settings)
-    marks = fingerprints(PLAN, settings, log, code_state(), people_state(out))
+    marks = fingerprints(settings, log, code_state(), people_state(out))
     record.mark_stale(marks)
     own_config = str(write_settings(settings, out))
     for number, stage in enumerate(stages, 1):

@@ -32,7 +32,7 @@ def window_of(turns: Path, last: date, n_days: int) -> list[Path]:
     inside = [path for day, path in dated if first <= day <= last]
     if not inside:
         raise RewriterError(f"no turns between {first} and {last}; the log holds {dated[0][0]} to {dated[-1][0]}")
-    if inside[-1] != dict(dated).get(last):
+    if last not in dict(dated):
         raise RewriterError(f"no turns of {last}, the last day of the window: {turns / f'day={last}'} is missing")
     return inside
 

@@ -27,8 +27,7 @@ NEGATIONS = frozenset("no not never none nobody neither nor without cannot excep
 }
 #: A sign, a decimal mark, an operator or a currency beside a digit: the normal form drops it, and the number is another one.
 _WRITTEN = re.compile(
-    r"(?<!\S)[-+\u2212\u2013]\s?\d+|\d*[.,]\d+|\d+\s?[-+\u2212\u2013]\s?\d+|\d+\s?[%*/^=\u00d7\u00f7]|[$\u20ac\u00a3\u00a5]\s?\d+"
-    r"|\d+\s?[$\u20ac\u00a3\u00a5]"
+    r"(?<!\S)[-+\u2212\u2013]\s?\d|\d?[.,]\d|\d\s?[-+\u2212\u2013]\s?\d|\d\s?[%*/^=\u00d7\u00f7$\u20ac\u00a3\u00a5]|[$\u20ac\u00a3\u00a5]\s?\d"
 )
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4", "'"))
 
@@ -57,10 +56,10 @@ def words_of(normalised: str) -> frozenset[str]:
 
 
 def written_number(text: str) -> str:
-    """The first number of a text as it was sent that its normal form would not keep; empty text if there is none.
+    """Where a text as it was sent holds a number that its normal form would not keep; empty text if it holds none.
 
     >>> written_number("put the heat to -5"), written_number("what is 10*2"), written_number("at 10:30, please.")
-    ('-5', '10*', '')
+    ('-5', '0*', '')
     """
     found = _WRITTEN.search(unicodedata.normalize("NFKC", text))
     return found.group().strip() if found else ""

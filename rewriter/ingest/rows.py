@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from rewriter.errors import RewriterError
-from rewriter.ingest.convert import NESTED, UnfitError, converter
+from rewriter.ingest.convert import NESTED, converter
 from rewriter.ingest.mapping import Source
 from rewriter.ingest.readers import MISSING, Chunk
+from rewriter.ingest.unfit import UnfitError
 from schemas.table import type_text
 from schemas.tables import STRINGS, TURNS
 

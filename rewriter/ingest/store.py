@@ -119,7 +119,8 @@ def _read_day(files: list[Path]) -> tuple[pa.Table, bool]:
     return whole.take(list(first.values())) if repeated else whole, repeated or len(files) > 1
 
 
-def _hashes(ids: pa.ChunkedArray) -> NDArray[np.uint64]:
+def hashes(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
+    """64 bits of each text, the same in every process."""
     return pd.util.hash_array(ids.to_numpy(zero_copy_only=False), categorize=False)
 
 
@@ -139,18 +140,18 @@ def _owners(staging: Staging, days: list[str], existing: dict[str, list[Path]]) 
     Only 64-bit hashes of all ids are held in memory.
     """
     numbers = {day: i for i, day in enumerate(sorted({*days, *existing}))}
-    parts = [(_hashes(t.column("turn_id")), numbers[day]) for day, _, t in _ids_by_day(staging, days, existing)]
+    parts = [(hashes(t.column("turn_id")), numbers[day]) for day, _, t in _ids_by_day(staging, days, existing)]
     if not parts:
         return {}
-    hashes = np.concatenate([h for h, _ in parts])
+    hashed = np.concatenate([h for h, _ in parts])
     places = np.concatenate([np.full(len(h), n, np.int32) for h, n in parts])
-    order = np.lexsort((places, hashes))
-    hashes, places = hashes[order], places[order]
-    doubtful = np.unique(hashes[1:][(hashes[1:] == hashes[:-1]) & (places[1:] != places[:-1])])
+    order = np.lexsort((places, hashed))
+    hashed, places = hashed[order], places[order]
+    doubtful = np.unique(hashed[1:][(hashed[1:] == hashed[:-1]) & (places[1:] != places[:-1])])
     found: dict[str, list[tuple[int, str]]] = {}
     if len(doubtful):
         for day, _, table in _ids_by_day(staging, days, existing):
-            for row in table.filter(pa.array(np.isin(_hashes(table.column("turn_id")), doubtful))).to_pylist():
+            for row in table.filter(pa.array(np.isin(hashes(table.column("turn_id")), doubtful))).to_pylist():
                 found.setdefault(row["turn_id"], []).append((row["_order"], day))
     return {turn: min(places_)[1] for turn, places_ in found.items() if len({d for _, d in places_}) > 1}
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.ingest.convert import BY_COLUMN, UnfitError, converter, time_of
+from rewriter.ingest.convert import BY_COLUMN, converter
+from rewriter.ingest.times import time_of
+from rewriter.ingest.unfit import UnfitError
 from schemas.tables import TURNS
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

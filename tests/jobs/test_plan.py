@@ -71,7 +71,7 @@ def test_until_keeps_what_the_last_stage_needs_and_nothing_else():
 
 
 def marks(settings: Settings, log: object = "log", code: str = "code", blocked: str = "") -> dict[str, str]:
-    return fingerprints(PLAN, settings, log, code, {"bundles/controls.jsonl": blocked})
+    return fingerprints(settings, log, code, {"bundles/controls.jsonl": blocked})
 
 
 def test_a_block_publishes_again_and_reruns_nothing_else():
