@@ -38,7 +38,7 @@ class Chain:
 
 
 @compiled
-def _walk_back(start: Ints, source: Ints32, reached: NDArray[np.bool_]) -> None:
+def walk_back(start: Ints, source: Ints32, reached: NDArray[np.bool_]) -> None:
     """Mark every state with a path to a marked one; row j of (start, source) holds the states with an edge to j."""
     waiting = np.flatnonzero(reached).astype(np.int32)
     stack = np.empty(len(reached), np.int32)
@@ -55,14 +55,6 @@ def _walk_back(start: Ints, source: Ints32, reached: NDArray[np.bool_]) -> None:
                 n += 1
 
 
-def reaching(Q: sparse.csr_array, goal: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which states have a path in Q to one of the goal's, the goal among them, (n,) bool."""
-    reached = goal.copy()
-    back = Q.tocsc()
-    _walk_back(back.indptr.astype(np.int64), back.indices.astype(np.int32, copy=False), reached)
-    return reached
-
-
 def _matrix(counts: Counts, weight: Floats) -> sparse.csr_array:
     """The edges' weights as a sparse matrix that shares the weight's memory."""
     n = counts.n_states
@@ -73,7 +65,11 @@ def _matrix(counts: Counts, weight: Floats) -> sparse.csr_array:
 
 def trapped_states(counts: Counts) -> Ints:
     """State numbers from which no path leads to success or failure, found by walking the edges backwards."""
-    return np.flatnonzero(~reaching(_matrix(counts, counts.weight), counts.success + counts.failure > 0))
+    reached = counts.success + counts.failure > 0
+    if not reached.all():
+        back = _matrix(counts, counts.weight).tocsc()
+        walk_back(back.indptr.astype(np.int64), back.indices.astype(np.int32, copy=False), reached)
+    return np.flatnonzero(~reached)
 
 
 def chain_of(counts: Counts) -> Chain:

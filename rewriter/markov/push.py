@@ -39,7 +39,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rewriter.markov.compiled import Ints32, compiled
+from rewriter.markov.compiled import AHEAD, Ints32, compiled, prefetch
 from rewriter.markov.counts import Floats, Ints
 from rewriter.markov.sparse_row import Row, add, clear, has_room, place_of
 
@@ -76,11 +76,20 @@ def begin(graph: Graph, row: Row, source: int) -> None:
 
 
 @compiled
+def _ask(start: Ints, other: Ints32, step: Floats, state: int) -> None:
+    """Ask for the edges of a state ahead of their use."""
+    prefetch(other, start[state])
+    prefetch(step, start[state])
+
+
+@compiled
 def push_forward(graph: Graph, row: Row, error: float) -> float:
     """Push every state that holds at least half the mean residual once; returns E."""
     n = row.size[0]
     least = error / (2 * n)
     for slot in range(n):
+        if slot + AHEAD < n and row.travelling[slot + AHEAD] >= least:
+            _ask(graph.start, graph.successor, graph.step, row.state[slot + AHEAD])
         mass = row.travelling[slot]
         if mass < least or mass == 0.0:
             continue
@@ -89,6 +98,7 @@ def push_forward(graph: Graph, row: Row, error: float) -> float:
             continue
         row.travelling[slot] = 0.0
         for edge in range(first, last):
+            prefetch(graph.start, graph.successor[edge])
             add(row, graph.successor[edge], mass * graph.step[edge, 0], mass * graph.step[edge, 1])
         row.size[2] += last - first + 1
     error = 0.0
@@ -107,15 +117,20 @@ def waiting(graph: Graph, row: Row) -> float:
 
 
 @compiled
-def _push_backward(graph: Graph, row: Row, rival: Row, least: float) -> float:
-    """Push every state of the difference with ``|y| >= least u`` once; returns what d gained."""
-    gained = 0.0
-    for slot in range(rival.size[0]):
+def _push_backward(graph: Graph, row: Row, rival: Row, least: float, budget: int) -> float:
+    """Push every state of the difference with ``|y| >= least u`` once; returns what d gained.
+
+    One with more predecessors than the budget waits: what all the world leads to would cost more than all the rest.
+    """
+    gained, n = 0.0, rival.size[0]
+    for slot in range(n):
+        if slot + AHEAD < n:
+            _ask(graph.back_start, graph.predecessor, graph.back_step, rival.state[slot + AHEAD])
         mass, state = rival.travelling[slot], rival.state[slot]
         if mass == 0.0 or abs(mass) < least * graph.leaving[state]:
             continue
         first, last = graph.back_start[state], graph.back_start[state + 1]
-        if not has_room(rival, last - first):
+        if last - first > budget or not has_room(rival, last - first):
             continue
         rival.travelling[slot] = 0.0
         rival.settled[slot] += mass
@@ -123,6 +138,8 @@ def _push_backward(graph: Graph, row: Row, rival: Row, least: float) -> float:
         if here >= 0:
             gained += mass * row.travelling[here]
         for edge in range(first, last):
+            prefetch(graph.back_start, graph.predecessor[edge])
+            prefetch(graph.leaving, graph.predecessor[edge])
             add(rival, graph.predecessor[edge], mass * graph.back_step[edge, 0], 0.0)
         rival.size[2] += last - first + 1
     return gained
@@ -142,12 +159,14 @@ def _extremes(graph: Graph, rival: Row) -> tuple[float, float]:
 
 
 @compiled
-def _add_column(graph: Graph, rival: Row, state: int, sign: float) -> bool:
-    """Add a column of K to y; whether there was room."""
+def _add_column(graph: Graph, rival: Row, state: int, sign: float, budget: int) -> bool:
+    """Add a column of K to y; whether the budget and the row had room for it."""
     first, last = graph.back_start[state], graph.back_start[state + 1]
-    if not has_room(rival, last - first):
+    if last - first > budget or not has_room(rival, last - first):
         return False
     for edge in range(first, last):
+        prefetch(graph.back_start, graph.predecessor[edge])
+        prefetch(graph.leaving, graph.predecessor[edge])
         add(rival, graph.predecessor[edge], sign * graph.back_step[edge, 1], 0.0)
     rival.size[2] += last - first + 1
     return True
@@ -160,7 +179,8 @@ def compare(graph: Graph, row: Row, rival: Row, j: int, other: int, V: float, bo
     Unless ``both``, what j may still gain is left out: only its being above can be proven, for half the work.
     """
     clear(rival)
-    if not _add_column(graph, rival, row.state[other], -1.0) or (both and not _add_column(graph, rival, row.state[j], 1.0)):
+    has_rival = _add_column(graph, rival, row.state[other], -1.0, budget)
+    if not has_rival or (both and not _add_column(graph, rival, row.state[j], 1.0, budget)):
         return OPEN
     d = row.settled[j] - row.settled[other]
     while True:
@@ -175,6 +195,6 @@ def compare(graph: Graph, row: Row, rival: Row, j: int, other: int, V: float, bo
         walked = rival.size[2]
         if walked > budget:
             return OPEN
-        d += _push_backward(graph, row, rival, max(positive, negative) / 4)
+        d += _push_backward(graph, row, rival, max(positive, negative) / 4, budget)
         if rival.size[2] == walked:
             return OPEN

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rewriter.markov.chain import chain_of, reaching, trapped_states
+from rewriter.markov.chain import chain_of, trapped_states
+from rewriter.markov.conditioned import conditioned
 from rewriter.markov.counts import counts_of
 
 TRAP = [("a", "b", 1.0), ("a", "x", 1.0), ("x", "y", 1.0), ("y", "x", 1.0), ("w", "x", 4.0)]
@@ -43,4 +44,4 @@ def test_failure_alone_is_a_way_out_but_does_not_reach_success():
     counts, names = counts_of([("a", "b", 2.0), ("c", "a", 1.0)], [("b", 0.0, 1.0), ("c", 1.0, 0.0)])
     chain = chain_of(counts)
     assert len(chain.trapped) == 0
-    assert [names[k] for k in np.flatnonzero(reaching(chain.Q, chain.R[:, 0] > 0))] == ["c"]
+    assert [names[k] for k in np.flatnonzero(conditioned(chain).upper)] == ["c"]
