@@ -15,8 +15,7 @@ _NAMES = {"without": "without self-awareness", "with": "with self-awareness"}
 
 def rounds_picture(result: dict[str, Any]) -> str:
     """The picture of a result of `benchmarks.awareness.run`."""
-    setup, summary = result["setup"], result["summary"]["pr_auc_published"]
-    means = {miner: summary[miner]["mean"] for miner in _NAMES}
+    setup, means = result["setup"], result["summary"]["pr_auc_published"]["mean_of_rounds"]
     canvas = Canvas(
         552,
         "A miner that knows what it did",
@@ -27,7 +26,7 @@ def rounds_picture(result: dict[str, Any]) -> str:
         canvas,
         "Published pairs change the log that the next ones are mined from",
         f"{setup['rounds']} rounds of {setup['round_days']} days, {setup['users']:,} simulated users in each of two worlds, "
-        f"{setup['holdout']:.0%} of a pair's traffic withheld.",
+        f"{setup['holdout']:.0%} of a pair's traffic withheld; mean of {len(result['seeds'])} seeds.",
     )
     _panel(canvas, result, 138, "pr_auc_published", "PR-AUC of the published pairs", (0.0, 0.5, 1.0), "{:.1f}")
     rates = [100 * row[miner]["defective"] for row in result["rounds"] for miner in _NAMES]

@@ -126,14 +126,27 @@ def judged(tables: Sequence[pa.Table], truth: Truth, after: bool, min_users: int
     return result
 
 
-def means(rounds: Sequence[Judged], weight: Floats) -> Floats:
-    """Mean average precision over rounds: of the published pairs and of all, (2,)."""
+def averages(rounds: Sequence[Judged], weight: Floats) -> Floats:
+    """Average precision of the published pairs and of all: the mean of rounds, and that of the last one, (2, 2)."""
     each: Floats = np.array([[j.of_published(weight), j.of_all(weight)] for j in rounds])
-    return np.asarray(each.mean(axis=0))
+    return np.stack([each.mean(axis=0), each[-1]])
 
 
-def bootstrap(without: Sequence[Judged], with_it: Sequence[Judged], n_sources: int, draws: int, seed: int) -> Floats:
-    """Mean average precisions of both miners with sources drawn again, (draws, 2 miners, 2 measures)."""
+def bootstrap(seeds: Sequence[tuple[Sequence[Judged], Sequence[Judged]]], draws: int, seed: int) -> Floats:
+    """Averages of both miners with seeds, and the sources of each, drawn again, (draws, 2 miners, 2, 2).
+
+    Parameters
+    ----------
+    seeds : pairs of judged rounds
+        Without and with self-awareness, of each seed.
+    """
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(n_sources, np.full(n_sources, 1.0 / n_sources), size=draws).astype(np.float64)
-    return np.array([[means(without, weight), means(with_it, weight)] for weight in weights])
+    drawn = np.empty((draws, 2, 2, 2))
+    for k in range(draws):
+        several = []
+        for place in rng.integers(0, len(seeds), len(seeds)):
+            n = 1 + max(int(j.source.max(initial=-1)) for j in seeds[place][0])
+            weight = rng.multinomial(n, np.full(n, 1.0 / n)).astype(np.float64)
+            several.append([averages(rounds, weight) for rounds in seeds[place]])
+        drawn[k] = np.mean(several, axis=0)
+    return drawn

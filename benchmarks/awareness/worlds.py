@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +71,6 @@ class Round:
     defective: float
     live: dict[str, str]
     pairs: pa.Table
-    mine_s: float
 
     @property
     def published(self) -> dict[str, str]:
@@ -102,12 +100,8 @@ def live(setup: Setup, self_aware: bool, folder: Path, meanings: Meanings) -> li
         turns = simulate(world, setup.users, setup.days(number), rewriter=rewriter)
         meanings.add(turns)
         write_days(turns, turns_folder)
-        begin = time.perf_counter()
         pairs = mined(turns_folder, config, folder / "pairs")
-        seconds = time.perf_counter() - begin
-        rounds.append(
-            Round(number, len(turns), float(np.mean([not turn.ok for turn in turns])), served, pairs, round(seconds, 1))
-        )
+        rounds.append(Round(number, len(turns), float(np.mean([not turn.ok for turn in turns])), served, pairs))
     return rounds
 
 

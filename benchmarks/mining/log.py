@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas.tables import TURNS
+from schemas.tables import DEFECTS, TURNS
 
 #: Turns of one user over the whole log, in the mean.
 TURNS_PER_USER = 50
@@ -114,8 +115,21 @@ def turns_of(rng: np.random.Generator, steps: Walk, texts: pa.Array, part: int, 
     return pa.table([columns.get(f.name, pa.nulls(n, f.type)) for f in TURNS.schema], schema=TURNS.schema)
 
 
+def labels_of(turns: pa.Table) -> pa.Table:
+    """The `defects` rows of some turns, by their status and barge-in alone: for counts that are given labels."""
+    failed = np.asarray(pc.not_equal(turns.column("response_status"), "ok"))
+    defect = np.where(failed, 0.8, 0.1) + np.where(np.asarray(turns.column("barge_in")), 0.1, 0.0)
+    columns = {
+        "turn_id": turns.column("turn_id"),
+        "defect": pa.array(defect.astype(np.float32)),
+        "defective": pa.array(failed),
+    }
+    columns["signals"] = pa.array([[]] * len(failed), pa.list_(pa.string()))
+    return pa.table([columns.get(f.name, pa.nulls(len(failed), f.type)) for f in DEFECTS.schema], schema=DEFECTS.schema)
+
+
 def write_log(out: Path, n_turns: int, seed: int = 7, part_turns: int = 1_000_000) -> int:
-    """Write at least ``n_turns`` turns to ``out``, partitioned by day; returns how many."""
+    """Write at least ``n_turns`` turns to ``out / "turns"`` and their `labels_of` beside them, by day; returns how many."""
     rng = np.random.default_rng(seed)
     n_requests, n_users = max(100, n_turns // 20), max(20, n_turns // TURNS_PER_USER)
     texts, written, part = wording_texts(n_requests), 0, 0
@@ -124,8 +138,10 @@ def write_log(out: Path, n_turns: int, seed: int = 7, part_turns: int = 1_000_00
         table = turns_of(rng, steps, texts, part, n_users)
         day = (table.column("at").cast(pa.int64()).to_numpy() - START_US) // DAY_US
         for d in np.unique(day).tolist():
-            folder = out / f"day={np.datetime64('2026-03-01') + np.timedelta64(d, 'D')}"
-            folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table.filter(pa.array(day == d)), folder / f"part-{part:03d}.parquet", compression="zstd")
+            of_day = table.filter(pa.array(day == d))
+            for name, rows in (("turns", of_day), ("defects", labels_of(of_day))):
+                folder = out / name / f"day={np.datetime64('2026-03-01') + np.timedelta64(d, 'D')}"
+                folder.mkdir(parents=True, exist_ok=True)
+                pq.write_table(rows, folder / f"part-{part:03d}.parquet", compression="zstd")
         written, part = written + table.num_rows, part + 1
     return written

@@ -1,9 +1,9 @@
-"""Time and memory of mining a generated log, beside a plainer count by DuckDB.
+"""Time and memory of mining a generated log, and of its counting step beside DuckDB's.
 
 `python -m jobs.mine_rewrites` runs as a process of its own; its peak memory is that of its whole process tree, the JVM
-included, shared pages counted once. DuckDB counts transitions, outcomes and pairs of adjacent words in the same files, from
-given defects, without likeness, readings or a bound on what one user weighs in all: a plainer count, whose rows are written
-beside ours. It neither labels turns nor judges, solves or writes a pair. Writes the figures as JSON.
+included, shared pages counted once. Then the job's counting step runs alone, and DuckDB counts the same rows from the same
+files: both from given labels, without the passes that correct the rules' defects. Neither judges, solves or writes a pair.
+Writes the figures as JSON.
 
 example: python -m benchmarks.mining.run --turns 10000000
 """
@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from benchmarks.mining.counting import count_with_duckdb
 from benchmarks.mining.log import write_log
 from benchmarks.real import ROOT
+from rewriter.settings import Settings
 
 RESULTS = ROOT / "benchmarks/results/mining.json"
 MINER = "import json, sys; from jobs.mine_rewrites import main; print('COUNTS', json.dumps(main(sys.argv[1:])))"
@@ -58,13 +59,12 @@ def memory_gb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 2**20
 
 
-def mine(turns: Path, out: Path) -> dict[str, Any]:
-    """Run the job; returns seconds, peak memory of its process tree, and its own counts."""
-    command = [sys.executable, "-c", MINER, "--turns", str(turns), "--out", str(out)]
+def measured(command: Sequence[str]) -> dict[str, Any]:
+    """Run a process that prints its counts; returns seconds, peak memory of its process tree, and those counts."""
     settings = {"REWRITER_MASTER": "local[2]", "REWRITER_DRIVER_MEMORY": DRIVER_MEMORY}
     start, peak = time.perf_counter(), 0.0
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=said)
+        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=os.environ | settings, stdout=said)
         while process.poll() is None:
             peak = max(peak, sum(map(memory_gb, process_tree(process.pid))))
             time.sleep(0.5)
@@ -72,24 +72,26 @@ def mine(turns: Path, out: Path) -> dict[str, Any]:
         said.seek(0)
         lines = [line for line in said if line.startswith("COUNTS ")]
     if process.returncode or not lines:
-        raise SystemExit(f"mine_rewrites ended with {process.returncode}")
+        raise SystemExit(f"{command[:2]} ended with {process.returncode}")
     counts = json.loads(lines[-1].removeprefix("COUNTS "))
     return {"seconds": round(seconds, 1), "peak_memory_gb": round(peak, 2), "counts": counts}
 
 
 def measure(n_turns: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Generate a log in the folder, mine it, and count it with DuckDB."""
-    turns = folder / "turns"
-    n_written = write_log(turns, n_turns, seed)
-    mined = mine(turns, folder / "pairs")
+    """Generate a log in the folder, mine it, count it with the job, and with DuckDB."""
+    n_written = write_log(folder, n_turns, seed)
+    turns, defects = folder / "turns", folder / "defects"
+    mined = measured(["-c", MINER, "--turns", str(turns), "--out", str(folder / "pairs")])
     n_pairs = sum(pq.read_metadata(file).num_rows for file in (folder / "pairs").glob("*.parquet"))
-    counted = count_with_duckdb(turns, folder)
+    counted = measured(["-m", "benchmarks.mining.job_counting", str(turns), str(defects), str(folder / "counted")])
+    duckdb = count_with_duckdb(turns, defects, folder, Settings())
     return {
         "n_turns": n_written,
         "cores": 2,
         "mine_rewrites": mined | {"pairs_written": n_pairs},
-        "duckdb_counting": counted,
-        "ratio": round(mined["seconds"] / counted["seconds"], 2),
+        "job_counting": counted,
+        "duckdb_counting": duckdb,
+        "ratio_of_counting": round(counted["counts"]["seconds"] / duckdb["seconds"], 2),
     }
 
 
