@@ -13,6 +13,7 @@ from rapidfuzz.distance import Levenshtein
 #: For ASCII, where it is twice as fast; other scripts also have combining signs, which ``\w`` leaves out.
 _DROP = re.compile(r"[^\w' ]+|_")
 _SPACE = re.compile(r"\s+")
+_DIGIT = re.compile("[0-9]")
 _KEPT = 1 << 12  # texts whose words are kept: guards and features ask for the same ones again and again; up to 73 kB each
 
 NUMBER_WORDS = frozenset(
@@ -72,12 +73,15 @@ def numbers(normalised: str) -> tuple[str, ...]:
     >>> numbers("from seventy to 60 at 7am"), numbers("七時に起こして")
     (('seventy', '60', '7am'), ('七',))
     """
-    return tuple(number for word in normalised.split() for number in _numbers_in(word))
+    words = normalised.split()
+    if normalised.isascii() and not _DIGIT.search(normalised) and NUMBER_WORDS.isdisjoint(words):
+        return ()
+    return tuple(number for word in words for number in _numbers_in(word))
 
 
 def _numbers_in(word: str) -> list[str]:
     if word.isascii():
-        return [word] if word in NUMBER_WORDS or any(c.isdigit() for c in word) else []
+        return [word] if word in NUMBER_WORDS or _DIGIT.search(word) else []
     return "".join(c if c.isnumeric() else " " for c in word).split()
 
 

@@ -67,6 +67,11 @@ class Tokens:
         """Tokens of each row, (n,)."""
         return np.diff(self.starts)
 
+    def row(self, row: int) -> tuple[Ids, Ids]:
+        """Ids and token types of one row, each (1, its length)."""
+        part = slice(int(self.starts[row]), int(self.starts[row + 1]))
+        return self.ids[None, part], self.types[None, part]
+
     def padded(self, rows: Ids) -> tuple[Ids, Ids, Ids]:
         """Ids, attention mask and token types of the rows, each (len(rows), longest of them), padded with zeros."""
         lengths = self.lengths[rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,24 +77,24 @@ class Candidate:
         """The first of its layers."""
         return self.layers[0]
 
-    @property
+    @cached_property
     def intent(self) -> str | None:
         """Intent of the candidate, from the pair, the user's own history or everybody's; None if unknown."""
         return next(iter(self.intents), None)
 
-    @property
+    @cached_property
     def intents(self) -> tuple[str, ...]:
         """Every intent under which it is known, from the pair, the user's own history and everybody's."""
         intents = (known.intent for known in (self.pair, self.own, self.entry) if known is not None)
         return tuple(dict.fromkeys(intent for intent in intents if intent is not None))
 
-    @property
+    @cached_property
     def domain(self) -> str | None:
         """Domain of the candidate, from the same places as the intent."""
         domains = (known.domain for known in (self.pair, self.own, self.entry) if known is not None)
         return next((domain for domain in domains if domain is not None), None)
 
-    @property
+    @cached_property
     def slots(self) -> Mapping[str, str]:
         """Slots of the candidate, from the indexes; empty if unknown."""
         return next((known.slots or {} for known in (self.own, self.entry) if known is not None), {})

@@ -179,7 +179,8 @@ class Online:
         with known.timed("rank"):
             ranked = self._ranker.rank(request, known, allowed) if self._ranker and not is_late(known) else allowed
         needless = self._needless(request, ranked[0]) if ranked and self._max_alike < 1.0 else ""
-        return (*(replace(c, refused=needless or self._doubt(c)) for c in ranked), *refused)
+        doubts = [needless or self._doubt(candidate) for candidate in ranked]
+        return (*(replace(c, refused=why) if why else c for c, why in zip(ranked, doubts, strict=True)), *refused)
 
     def _needless(self, request: Request, likeliest: Candidate) -> str:
         """Why nothing is worth serving: if the likeliest is what was heard but for a letter, the others are not meant."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Of each group a rewrite may not drop one word and add another, nor let two of them change places.
 GROUPS: tuple[frozenset[str], ...] = tuple(
@@ -19,6 +20,7 @@ GROUPS: tuple[frozenset[str], ...] = tuple(
     )
 )
 _ANY = frozenset().union(*GROUPS)
+_KEPT = 1 << 12  # texts of which what was found is kept: a request is held against each of its candidates
 _HALF_OF_DAY = re.compile(r"\b([ap]) m\b")
 
 
@@ -31,6 +33,8 @@ def changed(source: str, target: str) -> str:
     "'on' and 'off' would change places"
     """
     before, after = _said(source), _said(target)
+    if before == after:
+        return ""
     lost, added = set(before) - set(after), set(after) - set(before)
     for group in GROUPS:
         if (gone := lost & group) and (new := added & group):
@@ -44,5 +48,6 @@ def changed(source: str, target: str) -> str:
     return ""
 
 
-def _said(text: str) -> list[str]:
-    return [word for word in _HALF_OF_DAY.sub(r"\1m", text).split() if word in _ANY]
+@lru_cache(_KEPT)
+def _said(text: str) -> tuple[str, ...]:
+    return tuple(word for word in _HALF_OF_DAY.sub(r"\1m", text).split() if word in _ANY)

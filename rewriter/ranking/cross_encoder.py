@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.bert.runtime import OnnxModel, load_tokenizer, tokenize_pairs
+from rewriter.bert.runtime import Ids, OnnxModel, load_tokenizer, tokenize_pairs
 
 MAX_LENGTH = 40  # tokens of both texts; requests are short
 
@@ -24,10 +24,9 @@ class CrossEncoder:
         """Logits (n,) of the candidates, all normalised texts."""
         if not candidates:
             return np.zeros(0)
-        # One row at a time: dynamic int8 scales follow the batch, and a score must not depend on its neighbours.
         tokens = tokenize_pairs(self._tokenizer, [request] * len(candidates), list(candidates), MAX_LENGTH)
-        out = np.zeros(len(candidates))
-        for i in range(len(candidates)):
-            ids, mask, types = tokens.padded(np.array([i], np.int64))
-            out[i] = float(self._model.run(ids, mask, token_type_ids=types)[0].reshape(-1)[0])
-        return out
+        # One row at a time: dynamic int8 scales follow the batch, and a score must not depend on its neighbours.
+        return np.array([self._score(*tokens.row(i)) for i in range(len(candidates))])
+
+    def _score(self, ids: Ids, types: Ids) -> float:
+        return float(self._model.run(ids, np.ones_like(ids), token_type_ids=types)[0].reshape(-1)[0])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known
 from rewriter.decision.request import PreviousTurn, Request
+from rewriter.ranking.doubt import doubt_of
 from rewriter.ranking.heard import MOST_CHARACTERS, Heard
 from rewriter.ranking.meanings import Standing, kept, standings
 from rewriter.retrieval.contexts import Context, contexts_of, shape_of
@@ -65,12 +66,19 @@ class View:
 
 
 class Feature(NamedTuple):
-    """A named number about a candidate. What is not known is `UNKNOWN`, and another feature may say whether it is known."""
+    """A named number about a candidate. What is not known is `UNKNOWN`, and another feature may say whether it is known.
+
+    Attributes
+    ----------
+    shared
+        It tells of the request alone, and is the same for all of its candidates.
+    """
 
     name: str
     unit: str
     doc: str
     of: Callable[[View], float]
+    shared: bool = False
 
 
 def _agree(a: str | None, b: str | None) -> float:
@@ -113,12 +121,12 @@ def _numbers_differ(v: View) -> float:
     return float(numbers(v.source) != numbers(v.target))
 
 
-def _score(name: str, doc: str, of: Callable[[View], float]) -> Feature:
-    return Feature(name, "0..1", doc, of)
+def _score(name: str, doc: str, of: Callable[[View], float], *, shared: bool = False) -> Feature:
+    return Feature(name, "0..1", doc, of, shared)
 
 
-def _flag(name: str, doc: str, of: Callable[[View], object]) -> Feature:
-    return Feature(name, "0 or 1", doc, lambda v: float(bool(of(v))))
+def _flag(name: str, doc: str, of: Callable[[View], object], *, shared: bool = False) -> Feature:
+    return Feature(name, "0 or 1", doc, lambda v: float(bool(of(v))), shared)
 
 
 def _lead(v: View) -> float:
@@ -139,6 +147,10 @@ def _nlu_confidence(v: View) -> float:
     if first is None:
         return UNKNOWN
     return _told(first.confidence) if v.request.intent else 0.0
+
+
+def _doubt(v: View) -> float:
+    return doubt_of(v.request, v.known.defects, v.repeat if v.previous_key else UNKNOWN)
 
 
 def _request_defect(v: View) -> float:
@@ -185,16 +197,17 @@ FEATURES: tuple[Feature, ...] = (
     _score("kept", "share of the request's words that it has too", lambda v: kept(v.source, v.target)),
     _score("sound", "similarity of the Metaphone keys", lambda v: sound_similarity(v.source, v.target)),
     Feature("words_more", "words", "words of the candidate more than of the request", _words_more),
-    Feature("n_words", "log words", "length of the request", lambda v: math.log1p(len(v.source.split()))),
-    _flag("asr_known", "the recogniser gave a confidence", lambda v: v.request.asr_confidence is not None),
-    _score("asr_confidence", "the recogniser's confidence", lambda v: _told(v.request.asr_confidence)),
-    _flag("nlu_asked", "NLU had a first look", lambda v: v.request.interpretation is not None),
-    _flag("nlu_understood", "NLU's first look found an intent", lambda v: v.request.intent is not None),
-    _score("nlu_confidence", "NLU's confidence in its intent", _nlu_confidence),
-    _flag("request_known", "others said this wording with success", lambda v: v.known.entry is not None),
-    _score("request_defect", "defect rate of this wording, shrunk", _request_defect),
-    Feature("request_turns", "log turns", "how often this wording was said", lambda v: math.log1p(sum(v.history))),
-    Feature("request_own", "log turns", "this user's successes with this wording", lambda v: _own_count(v.known.own)),
+    Feature("n_words", "log words", "length of the request", lambda v: math.log1p(len(v.source.split())), shared=True),
+    _flag("asr_known", "the recogniser gave a confidence", lambda v: v.request.asr_confidence is not None, shared=True),
+    _score("asr_confidence", "the recogniser's confidence", lambda v: _told(v.request.asr_confidence), shared=True),
+    _flag("nlu_asked", "NLU had a first look", lambda v: v.request.interpretation is not None, shared=True),
+    _flag("nlu_understood", "NLU's first look found an intent", lambda v: v.request.intent is not None, shared=True),
+    _score("nlu_confidence", "NLU's confidence in its intent", _nlu_confidence, shared=True),
+    Feature("doubt", "log-odds", "that it fails as it is, before any answer, by the defect model", _doubt, shared=True),
+    _flag("request_known", "others said this wording with success", lambda v: v.known.entry is not None, shared=True),
+    _score("request_defect", "defect rate of this wording, shrunk", _request_defect, shared=True),
+    Feature("request_turns", "log turns", "how often it was said", lambda v: math.log1p(sum(v.history)), shared=True),
+    Feature("request_own", "log turns", "this user's successes with it", lambda v: _own_count(v.known.own), shared=True),
     _flag("candidate_known", "others said the candidate with success", lambda v: v.candidate.entry is not None),
     _score("candidate_success", "success rate of the candidate, shrunk; 0 of what nobody said", _candidate_success),
     Feature("candidate_users", "log users", "users who said the candidate", _users),
@@ -219,18 +232,23 @@ FEATURES: tuple[Feature, ...] = (
     _score("heard", "how well each of its words was heard in any hypothesis, on average", lambda v: v.heard.words(v.target)),
     _flag("numbers", "the numbers differ", _numbers_differ),
     _flag("negations", "the negations differ", lambda v: negations(v.source) != negations(v.target)),
-    _flag("previous_failed", "the previous turn visibly failed", lambda v: _failed(v.previous)),
-    _score("repeat", "edit similarity to the previous request", lambda v: v.repeat),
+    _flag("previous_failed", "the previous turn visibly failed", lambda v: _failed(v.previous), shared=True),
+    _score("repeat", "edit similarity to the previous request", lambda v: v.repeat, shared=True),
     _score("failed_before", "the candidate's similarity to a previous request that failed", _failed_before),
 )
 #: The second stage adds the cross-encoder's logit.
 CROSS_ENCODER = Feature("cross_encoder", "logit", "cross-encoder score", lambda v: v.candidate.cross_encoder or 0.0)
 NAMES = tuple(f.name for f in FEATURES)
+_SHARED = [place for place, feature in enumerate(FEATURES) if feature.shared]
+_APART = [place for place, feature in enumerate(FEATURES) if not feature.shared]
 
 
 def named(row: NDArray[np.float64]) -> dict[str, float | None]:
     """Features (len(FEATURES),) by name; None for what is unknown."""
-    return {name: None if math.isnan(value) else value for name, value in zip(NAMES, row.tolist(), strict=True)}
+    by_name: dict[str, float | None] = dict(zip(NAMES, row.tolist(), strict=True))
+    for place in np.flatnonzero(np.isnan(row)).tolist():
+        by_name[NAMES[place]] = None
+    return by_name
 
 
 def features_of(request: Request, known: Known, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
@@ -240,8 +258,12 @@ def features_of(request: Request, known: Known, candidates: Sequence[Candidate])
     repeat = _like_previous(previous_key, request.key)
     contexts = contexts_of(request.context, previous.response if previous else None)
     heard = Heard(request)
-    out = np.zeros((len(candidates), len(FEATURES)))
-    for i, (candidate, standing) in enumerate(zip(candidates, standings(request.key, candidates), strict=True)):
-        view = View(request, known, candidate, standing, heard, previous, previous_key, repeat, contexts)
-        out[i] = [feature.of(view) for feature in FEATURES]
+    views = [
+        View(request, known, candidate, standing, heard, previous, previous_key, repeat, contexts)
+        for candidate, standing in zip(candidates, standings(request.key, candidates), strict=True)
+    ]
+    out = np.empty((len(views), len(FEATURES)))
+    if views:
+        out[:, _SHARED] = [FEATURES[place].of(views[0]) for place in _SHARED]
+        out[:, _APART] = [[FEATURES[place].of(view) for place in _APART] for view in views]
     return out

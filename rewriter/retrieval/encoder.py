@@ -77,5 +77,5 @@ class OnnxEncoder:
 
     def _fill(self, vectors: NDArray[np.float32], tokens: Tokens, rows: range) -> None:
         for row in rows:
-            ids = tokens.ids[tokens.starts[row] : tokens.starts[row + 1]][None, :]
+            ids, _ = tokens.row(row)
             vectors[row] = self._model.run(ids, np.ones_like(ids))[0][0]

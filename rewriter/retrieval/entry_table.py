@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
+from rewriter.retrieval.columns import Maps, Texts
 from rewriter.retrieval.entries import Entry
 from rewriter.retrieval.vector_index import Rows
 from rewriter.text import normalise
@@ -52,11 +53,12 @@ def _integers(column: pa.Array) -> NDArray[np.int64]:
     return np.frombuffer(column.buffers()[1] or b"", np.int64)[column.offset : column.offset + len(column)]
 
 
-def _entry_of(texts: Sequence[pa.Array], numbers: Sequence[NDArray[np.int64]], slots: pa.Array, row: int) -> Entry:
-    utterance, locale, domain, intent = (column[row].as_py() for column in texts)
+def _entry_of(texts: Sequence[Texts], numbers: Sequence[NDArray[np.int64]], slots: Maps, row: int) -> Entry:
+    utterance, locale, domain, intent = (column[row] for column in texts)
     n_success, n_defect, n_users, last_seen = (int(column[row]) for column in numbers)
-    said = dict(slots[row].as_py() or ())
-    return Entry(utterance, locale, domain, intent, said, n_success, n_defect, n_users, last_seen / 1e6)
+    return Entry(
+        str(utterance), str(locale), domain, intent, slots[row], n_success, n_defect, n_users, last_seen / 1e6
+    )
 
 
 class EntryTable:
@@ -75,14 +77,11 @@ class EntryTable:
         self.table = conform(INDEX_ENTRIES, entries).combine_chunks()
         columns = {name: self._array(name) for name in self.table.column_names}
         self.rows = _locale_rows(columns["locale"]) if len(self) else {}
-        self._texts = [columns[name] for name in ("utterance", "locale", "domain", "intent")]
-        numbers = ("n_success", "n_defect", "n_users", "last_seen")
-        self._numbers = [_integers(columns[name]) for name in numbers]
-        _, starts, letters = columns["utterance"].buffers()
-        self._starts = memoryview(starts or b"").cast("i")[columns["utterance"].offset :]
-        self._letters = memoryview(letters or b"")
+        texts = [Texts(columns[name]) for name in ("utterance", "locale", "domain", "intent")]
+        numbers = [_integers(columns[name]) for name in ("n_success", "n_defect", "n_users", "last_seen")]
+        self._utterances = texts[0]
         # The cache must not hold the table: a bundle that is swapped out goes when the last request leaves it.
-        self._entry = lru_cache(_KEPT)(partial(_entry_of, self._texts, self._numbers, columns["slots"]))
+        self._entry = lru_cache(_KEPT)(partial(_entry_of, texts, numbers, Maps(columns["slots"])))
 
     def _array(self, name: str) -> pa.Array:
         chunked = self.table.column(name)
@@ -103,12 +102,9 @@ class EntryTable:
         rows = self.rows.get(locale)
         if rows is None:
             return None
-        wanted, starts, letters = utterance.encode("utf-8", "surrogatepass"), self._starts, self._letters
-        # Arrow sorts texts by their bytes.
-        row = rows.first + bisect_left(
-            range(rows.first, rows.end), wanted, key=lambda i: letters[starts[i] : starts[i + 1]].tobytes()
-        )
-        return self.entry(row) if row < rows.end and letters[starts[row] : starts[row + 1]].tobytes() == wanted else None
+        wanted, bytes_of = utterance.encode("utf-8", "surrogatepass"), self._utterances.bytes_of
+        row = rows.first + bisect_left(range(rows.first, rows.end), wanted, key=bytes_of)
+        return self.entry(row) if row < rows.end and bytes_of(row) == wanted else None
 
 
 def entities_of(entries: pa.Table) -> dict[str, list[str]]:
