@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
+from rewriter.retrieval.centres import quantizer_of
 
 faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 
 #: Vectors a list; of those nearest to a query as many lists are scanned as should hold SCANNED rows of the range asked for.
-LIST_SIZE = 512
-SCANNED = 160_000
+LIST_SIZE = 128
+SCANNED = 40_000
+#: Those lists are looked for in this many times their share of the groups of centres: the nearest lie in several.
+GROUPS_SHARE = 4
 #: Of these the likeliest by 4-bit codes are scored again by 8-bit ones; for the recall see benchmarks/serving.
 REFINED = 400
 #: A smaller share of all rows is scanned directly: most of the lists would be, for few of their rows.
 DIRECT_SHARE = 0.05
 _CODES = 16  # of 4 bits; fewer vectors cannot place them
-_TRAINING = 40  # vectors a list that place its centre
-_ROUNDS = 8  # of k-means; more move no list that a query would miss
 
 
 class Rows(NamedTuple):
@@ -95,6 +97,11 @@ class _FaissIndex:
         faiss.write_index(self._index, str(file))
 
 
+def _part(n: int, share: float) -> int:
+    """At least so large a share of ``n``, at most all."""
+    return min(n, math.ceil(share * n))
+
+
 class FlatIndex(_FaissIndex):
     """Exact search over float32 vectors."""
 
@@ -129,15 +136,13 @@ class ListsIndex(_FaissIndex):
     @classmethod
     def build(cls, vectors: NDArray[np.float32], per_code: int = 4) -> ListsIndex:
         """An index of the vectors (n, dim), built by one thread; ``per_code`` dimensions share a 4-bit code."""
-        dim, n_lists = vectors.shape[1], max(1, len(vectors) // LIST_SIZE)
+        dim = vectors.shape[1]
         n_codes = next(m for m in range(max(1, dim // per_code), 0, -1) if dim % m == 0)
-        centres = faiss.IndexFlatIP(dim)
-        lists = faiss.IndexIVFPQFastScan(centres, dim, n_lists, n_codes, 4, faiss.METRIC_INNER_PRODUCT)
-        lists.cp.spherical = True
-        lists.cp.niter, lists.cp.max_points_per_centroid, lists.cp.min_points_per_centroid = _ROUNDS, _TRAINING, 1
-        codes = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
-        index = faiss.IndexRefine(lists, codes)
         with _one_thread():
+            centres = quantizer_of(vectors, max(1, len(vectors) // LIST_SIZE))
+            lists = faiss.IndexIVFPQFastScan(centres, dim, centres.ntotal, n_codes, 4, faiss.METRIC_INNER_PRODUCT)
+            codes = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+            index = faiss.IndexRefine(lists, codes)
             index.train(vectors)
             index.add(vectors)
         return cls(index)
@@ -149,10 +154,11 @@ class ListsIndex(_FaissIndex):
             with _one_thread():
                 scores, found = faiss.downcast_index(self._index.refine_index).search(queries, k, params=within)
             return scores, found
-        n_lists: int = faiss.downcast_index(self._index.base_index).nlist
-        wanted = -(-SCANNED * n_lists // max(rows.size, 1))
+        lists = faiss.downcast_index(self._index.base_index)
+        share = min(1.0, SCANNED / max(rows.size, 1))
+        near = faiss.SearchParametersIVF(nprobe=_part(faiss.downcast_index(lists.quantizer).nlist, GROUPS_SHARE * share))
         within = None if rows.size == self.size else faiss.IDSelectorRange(rows.first, rows.end)
-        scan = faiss.SearchParametersIVF(nprobe=min(n_lists, wanted), sel=within)
+        scan = faiss.SearchParametersIVF(nprobe=_part(lists.nlist, share), sel=within, quantizer_params=near)
         return self._result(
             queries, k, faiss.IndexRefineSearchParameters(k_factor=max(1.0, REFINED / k), base_index_params=scan)
         )
