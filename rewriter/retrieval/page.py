@@ -69,10 +69,13 @@ class PersonalEntries:
 
     def find(self, locale: str, utterance: str) -> Entry | None:
         """The entry of a normalised wording; None if the user has none."""
-        texts, locales = self.columns["utterance"], self.columns["locale"]
-        if utterance not in texts:
-            return None
-        return next((self[i] for i, text in enumerate(texts) if text == utterance and locales[i] == locale), None)
+        row = self._rows.get((locale, utterance))
+        return None if row is None else self[row]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], int]:
+        """The row of each wording; a request looks for every candidate."""
+        return {key: row for row, key in enumerate(zip(self.columns["locale"], self.columns["utterance"], strict=True))}
 
     @cached_property
     def n_success(self) -> int:
