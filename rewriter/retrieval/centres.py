@@ -57,7 +57,10 @@ def quantizer_of(vectors: Floats, n_lists: int) -> Any:
     centres = np.concatenate([_k_means(part, max(1, round(n_lists * len(part) / len(sample)))) for part in members])
     coarse = faiss.IndexFlatIP(vectors.shape[1])
     coarse.add(groups)
-    quantizer = faiss.IndexIVFFlat(coarse, vectors.shape[1], len(groups), faiss.METRIC_INNER_PRODUCT)
+    # Of 8 bits a dimension: every query reads half of the centres, and memory is what it waits for.
+    quantizer = faiss.IndexIVFScalarQuantizer(
+        coarse, vectors.shape[1], len(groups), faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, False
+    )
     coarse.this.disown()
     quantizer.own_fields = True
     quantizer.train(centres)

@@ -74,8 +74,9 @@ class PersonalEntries:
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str], int]:
-        """The row of each wording; a request looks for every candidate."""
-        return {key: row for row, key in enumerate(zip(self.columns["locale"], self.columns["utterance"], strict=True))}
+        """The first row of each wording; a request looks for every candidate."""
+        wordings = list(zip(self.columns["locale"], self.columns["utterance"], strict=True))
+        return dict(zip(reversed(wordings), range(len(wordings) - 1, -1, -1), strict=True))
 
     @cached_property
     def n_success(self) -> int:

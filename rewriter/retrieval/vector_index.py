@@ -21,12 +21,13 @@ faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 LIST_SIZE = 128
 SCANNED = 40_000
 #: Those lists are looked for in this many times their share of the groups of centres: the nearest lie in several.
-GROUPS_SHARE = 4
-#: Of these the likeliest by 4-bit codes are scored again by 8-bit ones; for the recall see benchmarks/serving.
+GROUPS_SHARE = 12
+#: Of these the likeliest by 4-bit codes are scored again by 8 or 16 bits a dimension; for the recall see benchmarks/serving.
 REFINED = 400
 #: A smaller share of all rows is scanned directly: most of the lists would be, for few of their rows.
 DIRECT_SHARE = 0.05
 _CODES = 16  # of 4 bits; fewer vectors cannot place them
+_KINDS_OF_BITS = {8: faiss.ScalarQuantizer.QT_8bit, 16: faiss.ScalarQuantizer.QT_fp16}
 
 
 class Rows(NamedTuple):
@@ -123,7 +124,7 @@ class FlatIndex(_FaissIndex):
 
 
 class ListsIndex(_FaissIndex):
-    """Approximate search: lists of vectors by their nearest centre, scanned by 4-bit codes, the best scored by 8-bit ones.
+    """Approximate search: lists of vectors by their nearest centre, scanned by 4-bit codes, the best scored by longer ones.
 
     References
     ----------
@@ -134,14 +135,17 @@ class ListsIndex(_FaissIndex):
     kind = "lists"
 
     @classmethod
-    def build(cls, vectors: NDArray[np.float32], per_code: int = 4) -> ListsIndex:
-        """An index of the vectors (n, dim), built by one thread; ``per_code`` dimensions share a 4-bit code."""
+    def build(cls, vectors: NDArray[np.float32], per_code: int = 4, bits: int = 8) -> ListsIndex:
+        """An index of the vectors (n, dim), built by one thread.
+
+        ``per_code`` dimensions share a 4-bit code; the vectors are kept with 8 or 16 ``bits`` a dimension.
+        """
         dim = vectors.shape[1]
         n_codes = next(m for m in range(max(1, dim // per_code), 0, -1) if dim % m == 0)
         with _one_thread():
             centres = quantizer_of(vectors, max(1, len(vectors) // LIST_SIZE))
             lists = faiss.IndexIVFPQFastScan(centres, dim, centres.ntotal, n_codes, 4, faiss.METRIC_INNER_PRODUCT)
-            codes = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+            codes = faiss.IndexScalarQuantizer(dim, _KINDS_OF_BITS[bits], faiss.METRIC_INNER_PRODUCT)
             index = faiss.IndexRefine(lists, codes)
             index.train(vectors)
             index.add(vectors)
@@ -164,10 +168,12 @@ class ListsIndex(_FaissIndex):
         )
 
 
-def build_index(vectors: NDArray[np.float32], flat_limit: int, per_code: int = 4) -> VectorIndex:
+def build_index(vectors: NDArray[np.float32], flat_limit: int, per_code: int = 4, bits: int = 8) -> VectorIndex:
     """Exact up to ``flat_limit`` vectors, else lists (see `ListsIndex.build`). Row i of ``vectors`` (n, dim) is row i."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    return FlatIndex.build(vectors) if len(vectors) <= max(flat_limit, _CODES) else ListsIndex.build(vectors, per_code)
+    if len(vectors) <= max(flat_limit, _CODES):
+        return FlatIndex.build(vectors)
+    return ListsIndex.build(vectors, per_code, bits)
 
 
 def load_index(file: Path, kind: str) -> VectorIndex:

@@ -20,7 +20,7 @@ def test_there_are_about_as_many_centres_as_asked_for_each_of_length_1(clusters,
     quantizer = quantizer_of(clusters, n_lists)
     assert quantizer.ntotal == pytest.approx(n_lists, rel=0.1)
     centres = quantizer.reconstruct_n(0, quantizer.ntotal)
-    np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 1.0, atol=0.01)  # kept with 8 bits a dimension
 
 
 def test_the_centre_found_for_a_vector_is_mostly_the_nearest_and_of_its_own_cluster(clusters):
