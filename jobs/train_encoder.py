@@ -45,12 +45,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = read_settings(args.config)
     found = _examples(args, settings)
     # Training needs torch, which the other jobs' workers do without.
-    from rewriter.bert.pretrained import load_pretrained
+    from rewriter.bert.pretrained import first_layers, load_pretrained
     from rewriter.retrieval.develop import develop
     from rewriter.retrieval.model import BiEncoder
 
     encoder, tokenizer = load_pretrained(settings.train.encoder, settings.seed)
-    module = BiEncoder(encoder).eval()
+    n_layers = settings.retrieval.layers_encoder
+    module = BiEncoder(first_layers(encoder, n_layers) if n_layers else encoder).eval()
     with whole_folder(args.out) as folder:
         outcome = develop(module, tokenizer, found.train, found.test, found.corpus, settings, folder, _show)
     print(f"encoder: {outcome.reason}", flush=True)

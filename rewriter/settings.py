@@ -132,9 +132,15 @@ class Retrieval:
         low=0,
     )
     layers_cross_encoder: int = _set(
-        2,
+        1,
         "layers; 0 = all",
-        "the first of the encoder's that the cross-encoder keeps; its time grows with them",
+        "the first of the encoder's that the cross-encoder keeps; its time grows with them, and more tell hardly more",
+        low=0,
+    )
+    layers_encoder: int = _set(
+        0,
+        "layers; 0 = all",
+        "the first of the encoder's that the bi-encoder keeps; its time grows with them, what it finds a little",
         low=0,
     )
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.table import ContractError, type_text
 
 #: Raised when a reader of the old contract could misread a new bundle.
-CONTRACT_VERSION = 4
+CONTRACT_VERSION = 5
 
 #: Values whose inside belongs to someone else: settings, and what each model measured of itself.
 JSON = pa.json_()

@@ -74,14 +74,22 @@ def _errors_alone() -> Iterator[None]:
         root.setLevel(level)
 
 
-def fuse(source: str | Path, out: str | Path) -> Path:
+def fuse(source: str | Path, out: str | Path, n_heads: int = 0, width: int = 0) -> Path:
     """Write the graph with each attention, layer norm and GELU as one operator; what is built otherwise stays as it is.
 
     A request has ten tokens, so that a graph's time is as much that of its many operators as of their arithmetic.
+    ``n_heads`` and ``width`` are the attention's; without them it is not recognised in every graph.
     """
     with _errors_alone():
-        optimize_model(str(source), "bert", opt_level=0).save_model_to_file(str(out))
+        fused = optimize_model(str(source), "bert", num_heads=n_heads, hidden_size=width, opt_level=0)
+        fused.save_model_to_file(str(out))
     return Path(out)
+
+
+def _attention_of(module: torch.nn.Module) -> tuple[int, int]:
+    """Heads and width of the attention of the module's encoder; zeros where it does not tell."""
+    config = getattr(getattr(module, "encoder", None), "config", None)
+    return getattr(config, "num_attention_heads", 0), getattr(config, "hidden_size", 0)
 
 
 def quantise(source: str | Path, out: str | Path) -> Path:
@@ -111,7 +119,7 @@ def export_int8(
     """`export`, `fuse` and `quantise`; only the int8 graph is left, at ``out``."""
     with tempfile.TemporaryDirectory() as folder:
         full = export(module, example_inputs, input_names, output_names, Path(folder) / "float.onnx")
-        return quantise(fuse(full, Path(folder) / "fused.onnx"), out)
+        return quantise(fuse(full, Path(folder) / "fused.onnx", *_attention_of(module)), out)
 
 
 def example_batch(n_inputs: int = 2, n: int = 2, length: int = 8) -> tuple[torch.Tensor, ...]:

@@ -108,7 +108,7 @@ def load_pretrained(folder: str | Path = "", seed: int = 0) -> tuple[Any, Tokeni
     logging.set_verbosity_error()
     torch.manual_seed(seed)
     try:
-        # Eager attention exports to plain MatMul and Softmax, which ONNX Runtime quantises.
+        # Eager attention exports to plain MatMul and Softmax, which ONNX Runtime fuses and quantises.
         model = AutoModel.from_pretrained(
             path, attn_implementation="eager", dtype=torch.float32, local_files_only=True, trust_remote_code=False
         )

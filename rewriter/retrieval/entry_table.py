@@ -56,9 +56,7 @@ def _integers(column: pa.Array) -> NDArray[np.int64]:
 def _entry_of(texts: Sequence[Texts], numbers: Sequence[NDArray[np.int64]], slots: Maps, row: int) -> Entry:
     utterance, locale, domain, intent = (column[row] for column in texts)
     n_success, n_defect, n_users, last_seen = (int(column[row]) for column in numbers)
-    return Entry(
-        str(utterance), str(locale), domain, intent, slots[row], n_success, n_defect, n_users, last_seen / 1e6
-    )
+    return Entry(str(utterance), str(locale), domain, intent, slots[row], n_success, n_defect, n_users, last_seen / 1e6)
 
 
 class EntryTable:

@@ -29,6 +29,8 @@ ENTRIES, ENTITIES, VECTORS, LETTERS, CARD = (
 
 #: Dimensions of a sketch that share a 4-bit code: they are independent, so a code tells less of each than of a vector's.
 _PER_CODE = 2
+#: Bits that a dimension of a sketch is kept with: grams are counted, so many entries are nearly as alike as others.
+_BITS = 16
 
 
 class GlobalIndex:
@@ -106,7 +108,7 @@ class GlobalIndex:
             table,
             entities_of(table.table),
             build_index(vectors, flat_limit),
-            None if sketches is None else build_index(sketches, flat_limit, _PER_CODE),
+            None if sketches is None else build_index(sketches, flat_limit, _PER_CODE, _BITS),
             encoder_version,
             contexts,
         )

@@ -69,10 +69,14 @@ class PersonalEntries:
 
     def find(self, locale: str, utterance: str) -> Entry | None:
         """The entry of a normalised wording; None if the user has none."""
-        texts, locales = self.columns["utterance"], self.columns["locale"]
-        if utterance not in texts:
-            return None
-        return next((self[i] for i, text in enumerate(texts) if text == utterance and locales[i] == locale), None)
+        row = self._rows.get((locale, utterance))
+        return None if row is None else self[row]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], int]:
+        """The first row of each wording; a request looks for every candidate."""
+        wordings = list(zip(self.columns["locale"], self.columns["utterance"], strict=True))
+        return dict(zip(reversed(wordings), range(len(wordings) - 1, -1, -1), strict=True))
 
     @cached_property
     def n_success(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
+from rewriter.retrieval.centres import quantizer_of
 
 faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 
 #: Vectors a list; of those nearest to a query as many lists are scanned as should hold SCANNED rows of the range asked for.
-LIST_SIZE = 512
-SCANNED = 160_000
-#: Of these the likeliest by 4-bit codes are scored again by 8-bit ones; for the recall see benchmarks/serving.
+LIST_SIZE = 128
+SCANNED = 60_000
+#: Those lists are looked for in this many times their share of the groups of centres: the nearest lie in several.
+GROUPS_SHARE = 12
+#: Of these the likeliest by 4-bit codes are scored again by 8 or 16 bits a dimension; for the recall see benchmarks/serving.
 REFINED = 400
 #: A smaller share of all rows is scanned directly: most of the lists would be, for few of their rows.
 DIRECT_SHARE = 0.05
 _CODES = 16  # of 4 bits; fewer vectors cannot place them
-_TRAINING = 40  # vectors a list that place its centre
-_ROUNDS = 8  # of k-means; more move no list that a query would miss
+_KINDS_OF_BITS = {8: faiss.ScalarQuantizer.QT_8bit, 16: faiss.ScalarQuantizer.QT_fp16}
 
 
 class Rows(NamedTuple):
@@ -95,6 +98,11 @@ class _FaissIndex:
         faiss.write_index(self._index, str(file))
 
 
+def _part(n: int, share: float) -> int:
+    """At least so large a share of ``n``, at most all."""
+    return min(n, math.ceil(share * n))
+
+
 class FlatIndex(_FaissIndex):
     """Exact search over float32 vectors."""
 
@@ -116,7 +124,7 @@ class FlatIndex(_FaissIndex):
 
 
 class ListsIndex(_FaissIndex):
-    """Approximate search: lists of vectors by their nearest centre, scanned by 4-bit codes, the best scored by 8-bit ones.
+    """Approximate search: lists of vectors by their nearest centre, scanned by 4-bit codes, the best scored by longer ones.
 
     References
     ----------
@@ -127,17 +135,18 @@ class ListsIndex(_FaissIndex):
     kind = "lists"
 
     @classmethod
-    def build(cls, vectors: NDArray[np.float32], per_code: int = 4) -> ListsIndex:
-        """An index of the vectors (n, dim), built by one thread; ``per_code`` dimensions share a 4-bit code."""
-        dim, n_lists = vectors.shape[1], max(1, len(vectors) // LIST_SIZE)
+    def build(cls, vectors: NDArray[np.float32], per_code: int = 4, bits: int = 8) -> ListsIndex:
+        """An index of the vectors (n, dim), built by one thread.
+
+        ``per_code`` dimensions share a 4-bit code; the vectors are kept with 8 or 16 ``bits`` a dimension.
+        """
+        dim = vectors.shape[1]
         n_codes = next(m for m in range(max(1, dim // per_code), 0, -1) if dim % m == 0)
-        centres = faiss.IndexFlatIP(dim)
-        lists = faiss.IndexIVFPQFastScan(centres, dim, n_lists, n_codes, 4, faiss.METRIC_INNER_PRODUCT)
-        lists.cp.spherical = True
-        lists.cp.niter, lists.cp.max_points_per_centroid, lists.cp.min_points_per_centroid = _ROUNDS, _TRAINING, 1
-        codes = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
-        index = faiss.IndexRefine(lists, codes)
         with _one_thread():
+            centres = quantizer_of(vectors, max(1, len(vectors) // LIST_SIZE))
+            lists = faiss.IndexIVFPQFastScan(centres, dim, centres.ntotal, n_codes, 4, faiss.METRIC_INNER_PRODUCT)
+            codes = faiss.IndexScalarQuantizer(dim, _KINDS_OF_BITS[bits], faiss.METRIC_INNER_PRODUCT)
+            index = faiss.IndexRefine(lists, codes)
             index.train(vectors)
             index.add(vectors)
         return cls(index)
@@ -149,19 +158,22 @@ class ListsIndex(_FaissIndex):
             with _one_thread():
                 scores, found = faiss.downcast_index(self._index.refine_index).search(queries, k, params=within)
             return scores, found
-        n_lists: int = faiss.downcast_index(self._index.base_index).nlist
-        wanted = -(-SCANNED * n_lists // max(rows.size, 1))
+        lists = faiss.downcast_index(self._index.base_index)
+        share = min(1.0, SCANNED / max(rows.size, 1))
+        near = faiss.SearchParametersIVF(nprobe=_part(faiss.downcast_index(lists.quantizer).nlist, GROUPS_SHARE * share))
         within = None if rows.size == self.size else faiss.IDSelectorRange(rows.first, rows.end)
-        scan = faiss.SearchParametersIVF(nprobe=min(n_lists, wanted), sel=within)
+        scan = faiss.SearchParametersIVF(nprobe=_part(lists.nlist, share), sel=within, quantizer_params=near)
         return self._result(
             queries, k, faiss.IndexRefineSearchParameters(k_factor=max(1.0, REFINED / k), base_index_params=scan)
         )
 
 
-def build_index(vectors: NDArray[np.float32], flat_limit: int, per_code: int = 4) -> VectorIndex:
+def build_index(vectors: NDArray[np.float32], flat_limit: int, per_code: int = 4, bits: int = 8) -> VectorIndex:
     """Exact up to ``flat_limit`` vectors, else lists (see `ListsIndex.build`). Row i of ``vectors`` (n, dim) is row i."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    return FlatIndex.build(vectors) if len(vectors) <= max(flat_limit, _CODES) else ListsIndex.build(vectors, per_code)
+    if len(vectors) <= max(flat_limit, _CODES):
+        return FlatIndex.build(vectors)
+    return ListsIndex.build(vectors, per_code, bits)
 
 
 def load_index(file: Path, kind: str) -> VectorIndex:

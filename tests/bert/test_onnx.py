@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
-from rewriter.bert.onnx import example_batch, export, export_int8
+from rewriter.bert.onnx import example_batch, export, export_int8, fuse
 from rewriter.bert.pretrained import load_pretrained
 from rewriter.bert.runtime import OnnxModel, Tokens
 
@@ -49,6 +50,19 @@ def test_the_graph_equals_the_module_at_other_shapes_than_the_traced_one(
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [[0], [0, 1, 2], [2, 1]])
+def test_fused_operators_compute_what_the_module_does(module: Mean, tmp_path: Path, rows: list[int]) -> None:
+    full = export(module, example_batch(), NAMES, ["vector"], tmp_path / "full.onnx")
+    config = module.encoder.config
+    n_layers = config.num_hidden_layers
+    fused = fuse(full, tmp_path / "fused.onnx", config.num_attention_heads, config.hidden_size)
+    kinds = [node.op_type for node in onnx.load(fused).graph.node]
+    assert (kinds.count("Attention"), kinds.count("SkipLayerNormalization")) == (n_layers, 2 * n_layers)
+    assert len(kinds) < len(onnx.load(full).graph.node) / 2
+    expected, got = _both(module, OnnxModel(fused), rows)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
 def test_int8_stays_close_and_is_the_same_bytes_twice(module: Mean, tmp_path: Path) -> None:
     first = export_int8(module, example_batch(), NAMES, ["vector"], tmp_path / "a.onnx")
     second = export_int8(module, example_batch(), NAMES, ["vector"], tmp_path / "b.onnx")
@@ -57,6 +71,8 @@ def test_int8_stays_close_and_is_the_same_bytes_twice(module: Mean, tmp_path: Pa
     cosine = (expected * got).sum(1) / np.linalg.norm(expected, axis=1) / np.linalg.norm(got, axis=1)
     assert cosine.min() > 0.999
     assert np.abs(expected - got).max() > 0  # it is the quantised graph
+    kinds = [node.op_type for node in onnx.load(first).graph.node]
+    assert (kinds.count("QAttention"), kinds.count("MatMulInteger")) == (2, 6)
 
 
 def test_padding_beside_a_row_does_not_change_it(module: Mean, tmp_path: Path) -> None:

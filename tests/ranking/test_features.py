@@ -209,3 +209,14 @@ def test_every_feature_is_named_once_with_unit_and_meaning():
 
 def test_no_candidates_give_no_rows():
     assert features_of(REQUEST, KNOWN, ()).shape == (0, len(FEATURES))
+
+
+def test_what_is_shared_by_the_candidates_is_what_each_of_them_has_alone():
+    together = features_of(REQUEST, KNOWN, (BEAT_IT, OTHER))
+    for i, candidate in enumerate((BEAT_IT, OTHER)):
+        alone = features_of(REQUEST, KNOWN, (candidate,))[0]
+        shared = [place for place, feature in enumerate(FEATURES) if feature.shared]
+        np.testing.assert_array_equal(together[i, shared], alone[shared])
+    apart = [feature.name for feature in FEATURES if not feature.shared]
+    assert {"bi_encoder", "characters", "is_personal", "nbest_rank", "failed_before"} <= set(apart)
+    assert not np.array_equal(together[0], together[1])

@@ -61,6 +61,14 @@ def test_a_small_range_of_the_lists_is_scanned_whole(lists, vectors, queries):
     assert recall(found, exact) >= 0.999
 
 
+def test_more_bits_keep_the_scores_nearer_to_exact_ones(vectors, queries):
+    errors = {}
+    for bits in (8, 16):
+        scores, found = ListsIndex.build(vectors, bits=bits).search(queries, 10, Rows(0, N))
+        errors[bits] = np.abs(scores - np.einsum("nd,nkd->nk", queries, vectors[found])).max()
+    assert errors[16] < errors[8] / 4
+
+
 def test_size_decides_between_exact_search_and_lists(vectors):
     assert build_index(vectors[:100], flat_limit=100).kind == "flat"
     assert build_index(vectors[:101], flat_limit=100).kind == "lists"
