@@ -40,7 +40,7 @@ def worlds_of(setup: Setup, folder: Path) -> Worlds:
 def result_of(several: Sequence[Worlds]) -> dict[str, Any]:
     """The whole experiment as JSON."""
     setup = several[0].setup
-    seeds = {
+    seeds: dict[str, dict[str, Any]] = {
         str(worlds.setup.seed): {
             "summary": summary_of(worlds),
             "rounds": [row_of(worlds, number) for number in range(setup.rounds + 1)],

@@ -151,7 +151,8 @@ def summary_of(worlds: Worlds) -> dict[str, Any]:
 def over_seeds(several: Sequence[Worlds], seed: int) -> dict[str, Any]:
     """The mean of the seeds, with 95% intervals of the relative gain from seeds and sources drawn again."""
     result = gains(np.mean([of_miners(worlds) for worlds in several], axis=0))
-    drawn = bootstrap([tuple(worlds.judged[miner][1:] for miner in MINERS) for worlds in several], DRAWS, seed)
+    without, with_it = MINERS
+    drawn = bootstrap([(w.judged[without][1:], w.judged[with_it][1:]) for w in several], DRAWS, seed)
     relative = drawn[:, 1] / np.maximum(drawn[:, 0], 1e-12) - 1.0
     for m, measure in enumerate(MEASURES):
         for w, when in enumerate(WHEN):
