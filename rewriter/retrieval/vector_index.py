@@ -19,7 +19,7 @@ faiss: Any = _faiss  # its bundled stubs lag behind its parameters
 
 #: Vectors a list; of those nearest to a query as many lists are scanned as should hold SCANNED rows of the range asked for.
 LIST_SIZE = 128
-SCANNED = 60_000
+SCANNED = 80_000
 #: Those lists are looked for in this many times their share of the groups of centres: the nearest lie in several.
 GROUPS_SHARE = 12
 #: Of these the likeliest by 4-bit codes are scored again by 8 or 16 bits a dimension; for the recall see benchmarks/serving.
