@@ -26,7 +26,7 @@ WEIGHTS: dict[str, float] = {
     "no_answer": -3.5,  # the later turn got no answer in a log of answers: a goodbye
     "usual": 1.0,  # the same for all pairs: how much more often this log says failed requests again, see `usual`
 }
-#: Of these, the rules read ``anew`` elsewhere (`failed_odds`) and the others not at all. Each view is of a window alone: the
+#: What the model sees beside; of these the rules read ``anew`` alone, in `failed_odds`. Each view is of a window alone: the
 #: same whatever else is read.
 VIEWS = (*WEIGHTS, "anew", "later_defect", "later_lost", "gap")
 #: Closeness that moves the log-odds by one.

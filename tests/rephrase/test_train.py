@@ -148,7 +148,8 @@ def test_a_model_whose_spans_weigh_nothing_answers_by_its_evidence_alone(
     log = log_of([{"utterance": "play jazz", "intent": "null", "defect": 0.9}, {"utterance": "play rock", "defect": 0.1}])
     detector = SpanDetector(tmp_path)
     same = float(detector.views(log)[0, 0] @ evidence_weights(tmp_path))
-    odds = same + np.log(0.9)  # unlike in wording: nothing of the failure is owed to a repetition
+    failed = 1 / (1 + np.exp(Usual().anew) / 9)  # unlike in wording: nothing of the failure is owed to a repetition
+    odds = same + np.log(failed)
     by_hand = 1 / (1 + np.exp(-(odds - decision.null_bias) / decision.temperature))
     assert detector.detect(log).probability.tolist() == pytest.approx([by_hand, 0.0], abs=1e-6)
 
