@@ -42,8 +42,7 @@ class Verdicts:
     def falling(self) -> Verdicts:
         """The same, the surest first: what is in order is sorted fast, once for each bootstrap sample."""
         order = np.argsort(-self.probability, kind="stable")
-        columns = (column[order] for column in (self.probability, self.right, self.wrong, self.user))
-        return Verdicts(*columns, self.positives)
+        return Verdicts(self.probability[order], self.right[order], self.wrong[order], self.user[order], self.positives)
 
     def weighted(self, weight: Floats, threshold: float) -> tuple[float, float]:
         """F1 at the threshold and average precision with each user counted ``weight`` (n_users,) times."""
