@@ -30,7 +30,7 @@ from rewriter.rephrase.artefact import write_decision, write_model, write_senten
 from rewriter.rephrase.card import model_card
 from rewriter.rephrase.decode import probabilities
 from rewriter.rephrase.detector import SpanDetector, worth_reading
-from rewriter.rephrase.evidence import VIEWS, evidence, rule_chance, usual
+from rewriter.rephrase.evidence import evidence, rule_chance, usual, with_usual
 from rewriter.rephrase.log import Floats, Log, read_log
 from rewriter.rephrase.meaning import has_readings, read_meaning
 from rewriter.rephrase.train import Judged, choose_examples, held_out, held_out_days, judge, relabelled, train_model
@@ -101,8 +101,8 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
     if not has_readings(log):
         write_sentences(settings, out)
     views = evidence(log, settings.rephrase.window_turns, settings.rephrase.weak_similarity, read_meaning(out))
-    shift = round(usual(log, views), 6)
-    views[..., VIEWS.index("usual")] += np.where(np.arange(views.shape[1]) < log.following[:, None], shift, 0.0)
+    habits = usual(log, views)
+    views = with_usual(views, log, habits)
     labels = weak_labels(log, views)
     if not len(labels.source):
         raise RewriterError("no session of the log has two turns: there is nothing to learn rephrases from")
@@ -121,7 +121,7 @@ def learn(turns: pa.Table, settings: Settings, out: Path, progress: Progress | N
     found = one_round(examples, settings, out, progress)
     if settings.rephrase.self_training and is_held.any():
         found = second_round(examples, found, settings, out, progress)
-    decision = write_decision(found, shift, log.records, settings, out)
+    decision = write_decision(found, habits, log.records, settings, out)
     card = model_card(
         decision,
         settings,

@@ -12,7 +12,7 @@ cost           milliseconds of one core a session of the log, best of three: the
 
 Prints a table; writes JSON.
 
-example: python -m benchmarks.rephrase.run --steps 150 --folder /tmp/rephrase
+example: python -m benchmarks.rephrase.run --steps 300 --folder /tmp/rephrase
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _BARE = ("asr_confidence",)
 
 def settings_of(source: Source, args: argparse.Namespace) -> Settings:
     """Settings of a log's models: both learn in as many steps."""
-    train = Train(encoder=args.encoder, max_steps=args.steps, threads=args.threads)
+    train = Train(encoder=args.encoder, max_steps=args.steps, batch_size=args.batch, threads=args.threads)
     return replace(Settings(), sessions=Sessions(max_gap_s=source.max_gap_s), train=train, seed=args.seed)
 
 
 def folder_name(source: Source, args: argparse.Namespace) -> str:
-    """Where a log's models are kept: others for other steps, seed, worlds or encoder."""
-    learned = json.dumps([args.steps, args.seed, args.users, args.days, args.encoder])
+    """Where a log's models are kept: others for other steps, batches, seed, worlds or encoder."""
+    learned = json.dumps([args.steps, args.batch, args.seed, args.users, args.days, args.encoder])
     return f"{source.name}-{hashlib.sha256(learned.encode()).hexdigest()[:12]}"
 
 
@@ -198,10 +198,11 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
 def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, default=800, help="of each simulated world")
+    parser.add_argument("--users", type=int, default=800, help="of each simulated world; English has five times as many")
     parser.add_argument("--days", type=int, default=6)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=150, help="training steps of every model")
+    parser.add_argument("--steps", type=int, default=300, help="training steps of every model")
+    parser.add_argument("--batch", type=int, default=16, help="requests a step, with every later turn of each")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--encoder", default="", help="BERT-family folder; default the packaged MiniLM")
     parser.add_argument("--folder", type=Path, help="models are kept here, and one of the same settings is used again")
@@ -231,7 +232,14 @@ def main(argv: Sequence[str] | None = None) -> None:
                 rows.append(row)
                 samples.append(drawn)
                 print(table_of([row]), flush=True)
-    about = {"steps": args.steps, "users": args.users, "days": args.days, "seed": args.seed, "draws": DRAWS}
+    about = {
+        "steps": args.steps,
+        "batch": args.batch,
+        "users": args.users,
+        "days": args.days,
+        "seed": args.seed,
+        "draws": DRAWS,
+    }
     result = {"about": about, "summary": summary(rows, samples), "sets": rows}
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

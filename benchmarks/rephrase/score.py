@@ -39,6 +39,11 @@ class Verdicts:
     user: Ints
     positives: Floats
 
+    def falling(self) -> Verdicts:
+        """The same, the surest first: what is in order is sorted fast, once for each bootstrap sample."""
+        order = np.argsort(-self.probability, kind="stable")
+        return Verdicts(self.probability[order], self.right[order], self.wrong[order], self.user[order], self.positives)
+
     def weighted(self, weight: Floats, threshold: float) -> tuple[float, float]:
         """F1 at the threshold and average precision with each user counted ``weight`` (n_users,) times."""
         each = weight[self.user]
@@ -101,6 +106,7 @@ def user_weights(n_users: int, draws: int, seed: int) -> Floats:
 
 def figures(verdicts: Verdicts, threshold: float, weights: Floats) -> tuple[dict[str, object], Floats]:
     """F1 and average precision with 95% intervals, and both of every bootstrap sample, (draws, 2)."""
+    verdicts = verdicts.falling()
     point = verdicts.weighted(np.ones(len(verdicts.positives)), threshold)
     draws = np.array([verdicts.weighted(weight, threshold) for weight in weights])
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)

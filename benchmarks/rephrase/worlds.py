@@ -22,6 +22,8 @@ DOMAINS = {
     "en questions": ("weather", "general"),
 }
 _WINDOW = 3
+#: Times as many users of the English world: its rarest domains need them for some hundreds of rephrases a set.
+ENGLISH = 5
 
 
 def _prefixed(table: pa.Table, prefix: str, names: Iterable[str]) -> pa.Table:
@@ -57,12 +59,15 @@ def _named(gold: dict[str, Gold], domains: Iterable[str] | None) -> frozenset[st
 
 
 def simulated(users: int, days: int, seed: int, max_gap_s: float) -> Log:
-    """One log of three worlds: English, scored by domain, and two in other scripts; half of the users are held out."""
+    """One log of three worlds: English, scored by domain, and two in other scripts; half of the users are held out.
+
+    ``users`` are those of each other script; English has `ENGLISH` times as many.
+    """
     tables: list[pa.Table] = []
     gold: dict[str, Gold] = {}
     sets: dict[str, frozenset[str]] = {}
     for place, (name, word, gap) in enumerate((("en-US", None, ""), ("hi-IN", devanagari, " "), ("ja-JP", kana, ""))):
-        world = simulate(World(seed + place), users, range(days))
+        world = simulate(World(seed + place), users if word else ENGLISH * users, range(days))
         turns = _prefixed(turns_table(world), name, ("turn_id", "user_id", "session_id"))
         of_world = _gold(turns, _prefixed(truth_table(world), name, ("turn_id",)))
         sets |= {n: _named(of_world, d) for n, d in DOMAINS.items()} if word is None else {name: _named(of_world, None)}

@@ -19,6 +19,7 @@ from rewriter.rephrase.markers import NAMES
 from rewriter.rephrase.meaning import SENTENCES
 from rewriter.rephrase.model import SpanModel
 from rewriter.rephrase.train import Judged
+from rewriter.rephrase.usual import Usual
 from rewriter.retrieval.model import BiEncoder, save_onnx
 from rewriter.settings import Settings
 
@@ -44,10 +45,12 @@ def write_model(model: SpanModel, tokenizer: Tokenizer, settings: Settings, fold
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True, default=str) + "\n", "utf-8")
     # The evidence is added to the spans' scores after the graph.
     export_int8(model, example_batch(len(INPUTS)), INPUTS, OUTPUTS, folder / "model.onnx")
-    _decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), 0.0, Records(True, True), settings, "uncalibrated").write(folder)
+    _decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), Usual(), Records(True, True), settings, "uncalibrated").write(
+        folder
+    )
 
 
-def _decision(judged: Judged, usual: float, records: Records, settings: Settings, version: str) -> RephraseDecision:
+def _decision(judged: Judged, usual: Usual, records: Records, settings: Settings, version: str) -> RephraseDecision:
     rephrase = settings.rephrase
     return RephraseDecision(
         threshold=round(judged.threshold, 6),
@@ -55,7 +58,8 @@ def _decision(judged: Judged, usual: float, records: Records, settings: Settings
         null_bias=round(judged.calibration.null_bias, 6),
         span_weight=judged.calibration.span_weight,
         skipped_probability=round(judged.skipped_probability, 6),
-        usual=round(usual, 6),
+        usual_failed=usual.failed,
+        usual_fine=usual.fine,
         has_intents=records.has_intents,
         has_answers=records.has_answers,
         window_turns=rephrase.window_turns,
@@ -65,7 +69,7 @@ def _decision(judged: Judged, usual: float, records: Records, settings: Settings
     )
 
 
-def write_decision(judged: Judged, usual: float, records: Records, settings: Settings, folder: Path) -> RephraseDecision:
+def write_decision(judged: Judged, usual: Usual, records: Records, settings: Settings, folder: Path) -> RephraseDecision:
     """Write ``decision.json`` of a model judged on held-out labels; its version is a digest of weights and decision.
 
     ``usual`` is that of the evidence it was judged by, see `rewriter.rephrase.evidence.usual`; ``records`` those of the log.

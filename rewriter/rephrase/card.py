@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rewriter.rephrase.association import LEAST_USERS
 from rewriter.rephrase.decision import RephraseDecision
-from rewriter.rephrase.evidence import BASE, REPEATED, STEP, WEIGHTS
+from rewriter.rephrase.evidence import BASE, REPEATED, STEP, TEMPERATURE, WEIGHTS
 from rewriter.rephrase.weak_labels import ASSOCIATED, KINDS
 from rewriter.settings import Settings
 
@@ -30,7 +30,7 @@ _VIEWS = {
     "same_answered": "understood as the same, and both answered",
     "other_reading": "both understood, as something else",
     "no_answer": "the later turn got no answer, in a log of answers",
-    "usual": "of every pair, {base:+.2f} and, in this log, {usual:+.2f}: how much more often it says things again",
+    "usual": "of every pair, {base:+.2f} and, in this log, {usual:+.2f}: how much more often it says failed requests again",
 }
 
 _TEXT = """# Rephrase model {version}
@@ -48,7 +48,9 @@ Days {first} to {last} ({n_days} days with turns). Trained on {n_examples:,} of 
 A later turn says a request again if the request failed and the turn means the same. The log-odds that it means the same
 are added up (and {associated:+.1f} in the labels for what at least {users} users said next after the same request failed,
 far more than after other failures). A harmless repeat, of a request that did not fail, counts neither way. {repeated:.1f} of
-a failure's log-odds are taken off where the turn is alike: the chance of failure has counted that repetition already.
+a failure's log-odds are taken off where the turn is alike: the chance of failure has counted that repetition already. Of
+pairs after a failure {failed:.3f} mean the same in this log, of others {fine:.3f}, as estimated without labels. The log-odds
+of a rephrase are divided by {temperature_of_rules:g}: views that tell the same in part are too sure together.
 
 | evidence | log-odds |
 |---|---|
@@ -95,7 +97,7 @@ def model_card(
     metrics: Mapping[str, float],
 ) -> str:
     """Markdown for people: days, rules with their counts, figures and limits."""
-    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity, "usual": decision.usual, "base": BASE}
+    bounds = {"step": STEP, "weak": settings.rephrase.weak_similarity, "usual": decision.usual.shift, "base": BASE}
     return _TEXT.format(
         version=decision.model_version,
         window=decision.window_turns,
@@ -108,6 +110,9 @@ def model_card(
         users=LEAST_USERS,
         associated=ASSOCIATED,
         repeated=REPEATED,
+        failed=decision.usual_failed,
+        fine=decision.usual_fine,
+        temperature_of_rules=TEMPERATURE,
         views=_table([(_VIEWS[name].format(**bounds), f"{weight:+.1f}") for name, weight in WEIGHTS.items()]),
         rules=_table([(f"`{name}`", _RULES[name], f"{counts[name]:,}") for name in KINDS]),
         metrics=_table([(name.replace("_", " "), f"{value:.4g}") for name, value in metrics.items()]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from rewriter.text import sounds_of
 ALTERNATIVE_PENALTY = 0.05
 _HEARD = 90.0  # partial ratio, 0..100
 _DONT_CARE = "dontcare"
+_KANA = ("KATAKANA LETTER", "HIRAGANA LETTER")
 
 
 def window_pairs(following: Ints) -> tuple[Ints, Ints]:
@@ -37,8 +39,18 @@ def _similarity(a: Sequence[str], b: Sequence[str]) -> Floats:
     return np.where(both, cpdist(a, b, scorer=Levenshtein.normalized_similarity, dtype=np.float64), 0.0)
 
 
+def spelt(sounds: str) -> str:
+    """A key of sounds with its kana spelt out, as their Unicode names do: one sound of a syllable is a small difference.
+
+    >>> spelt("ミコ2")
+    'miko2'
+    """
+    names = ((letter, unicodedata.name(letter, "")) for letter in sounds)
+    return "".join(name.split()[-1].lower() if name.startswith(_KANA) else letter for letter, name in names)
+
+
 def _sounds(log: Log) -> list[str]:
-    known = {text: sounds_of(text).replace(" ", "") for text in set(log.text)}
+    known = {text: spelt(sounds_of(text).replace(" ", "")) for text in set(log.text)}
     return [known[text] for text in log.text]
 
 
@@ -58,7 +70,7 @@ def _alternatives(log: Log, source: Ints, later: Ints, out: Floats) -> None:
 def closeness(log: Log, source: Ints, later: Ints) -> NDArray[np.float64]:
     """Closeness of each pair in 0..1, (m,): the best of three likenesses.
 
-    - edit similarity of the two normalised texts, and of their Metaphone keys,
+    - edit similarity of the two normalised texts, and of their sounds (Metaphone keys, kana spelt out),
     - edit similarity of whatever the recogniser also heard in either turn, less 0.05.
     """
     texts, sounds = log.text, _sounds(log)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rewriter.errors import RewriterError
 from rewriter.rephrase.calibration import Calibration
 from rewriter.rephrase.log import Records
+from rewriter.rephrase.usual import Usual
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class RephraseDecision:
         Of the calibration; with a weight of 0 the encoder is not run.
     skipped_probability
         Given to the likeliest later turn of a request for which the model is not run.
-    usual
-        Of `rewriter.rephrase.evidence.usual`.
+    usual_failed, usual_fine
+        Of `rewriter.rephrase.usual.Usual`, of the log that was learnt from.
     has_intents, has_answers
         What the log that was learnt from records.
     window_turns, max_length, weak_similarity
@@ -38,7 +39,8 @@ class RephraseDecision:
     null_bias: float
     span_weight: float
     skipped_probability: float
-    usual: float
+    usual_failed: float
+    usual_fine: float
     has_intents: bool
     has_answers: bool
     window_turns: int
@@ -50,6 +52,11 @@ class RephraseDecision:
     def calibration(self) -> Calibration:
         """Temperature, null bias and weight of the spans."""
         return Calibration(self.temperature, self.null_bias, self.span_weight)
+
+    @property
+    def usual(self) -> Usual:
+        """How often the log that was learnt from says things again."""
+        return Usual(self.usual_failed, self.usual_fine)
 
     @property
     def records(self) -> Records:

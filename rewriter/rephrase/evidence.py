@@ -11,6 +11,7 @@ from rewriter.odds import logit, sigmoid
 from rewriter.rephrase.closeness import closeness, value_heard, window_pairs
 from rewriter.rephrase.log import STATUSES, Bools, Floats, Ints, Log
 from rewriter.rephrase.meaning import Meaning
+from rewriter.rephrase.usual import CALLS_FAILED, UNREAD, Usual, estimate
 
 #: Log-odds that each view adds to "says the same again, given that the source failed". Set by hand on the train part of the
 #: restaurant calls, with its marks in sight: figures on that part flatter, those of `benchmarks/rephrase` on others do not.
@@ -23,26 +24,26 @@ WEIGHTS: dict[str, float] = {
     "same_answered": -2.0,  # understood as the same, and both answered: wanted once more
     "other_reading": -1.0,  # both understood, as something else
     "no_answer": -3.5,  # the later turn got no answer in a log of answers: a goodbye
-    "usual": 1.0,  # the same for all pairs: how much more often this log says things again, see `usual`
+    "usual": 1.0,  # the same for all pairs: how much more often this log says failed requests again, see `usual`
 }
-#: What the model sees beside, and the rules do not read. Each view is of a window alone: the same whatever else is read.
-VIEWS = (*WEIGHTS, "later_defect", "later_lost", "gap")
+#: What the model sees beside; of these the rules read ``anew`` alone, in `failed_odds`. Each view is of a window alone: the
+#: same whatever else is read.
+VIEWS = (*WEIGHTS, "anew", "later_defect", "later_lost", "gap")
 #: Closeness that moves the log-odds by one.
 STEP = 0.15
 #: Cosine of sentences that says nothing, and what moves the view by one.
 USUAL_COSINE, COSINE_STEP = 0.8, 0.1
+#: How far likeness is believed beside the cosine, which reads the same words.
+BESIDE_MEANING = 0.5
 #: Log-odds of a pair of which no view says anything, in the calls that the weights were set on.
 BASE = 0.35
-#: Share of the pairs after a failure that mean the same, in those calls; and the number of pairs that it counts for in
-#: another log.
-USUAL_SHARE, USUAL_PAIRS = 0.191, 20.0
-_MOST_SHIFT = 3.0
-#: What stands for it in a log without interpretations, set on the train part of the airline sessions.
-USUAL_UNREAD = -2.5
+#: The views are not independent, so that their sum is too sure: what the log-odds of a rephrase are divided by.
+TEMPERATURE = 1.2
 #: Log-odds of failure that a chance of failure owes to a later turn that is alike. The likeness is judged here: not twice.
 REPEATED = signal_weights()["quick_repeat"]
 #: Seconds of a usual gap between turns.
 _USUAL_GAP_S = 7.0
+CALLS = Usual()
 
 
 def log_odds(p: Floats) -> Floats:
@@ -67,7 +68,8 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
     fine = log.status <= STATUSES.index("ok")
     silent = np.fromiter((not r for r in log.response), bool, len(log))
     read = np.fromiter((r != "" for r in log.reading), bool, len(log))
-    yield "likeness", (closeness(log, source, later) - weak_similarity) / STEP
+    likeness = (closeness(log, source, later) - weak_similarity) / STEP
+    yield "likeness", likeness if meaning is None else BESIDE_MEANING * likeness
     if meaning is not None:
         yield "meaning", (meaning(log, source, later) - USUAL_COSINE) / COSINE_STEP
     yield "asked_again", _same(_prompts(log), source, later)
@@ -82,7 +84,7 @@ def _views(log: Log, weak_similarity: float, meaning: Meaning | None) -> Iterato
 
 
 def evidence(
-    log: Log, window_turns: int, weak_similarity: float, meaning: Meaning | None = None, usual: float = 0.0
+    log: Log, window_turns: int, weak_similarity: float, meaning: Meaning | None = None, usual: Usual = CALLS
 ) -> Floats:
     """The views of each turn and the next ones in its window, (n, window_turns, len(VIEWS)); 0 where there is no turn.
 
@@ -99,46 +101,40 @@ def evidence(
     out = np.zeros((len(log), window_turns, len(VIEWS)))
     for name, values in _views(log, weak_similarity, meaning):
         out[source, later - source - 1, VIEWS.index(name)] = values
-    out[source, later - source - 1, VIEWS.index("usual")] = BASE + usual
+    return with_usual(out, log, usual)
+
+
+def with_usual(views: Floats, log: Log, usual: Usual) -> Floats:
+    """The views with those that are the same for all pairs of a log, (n, window_turns, views)."""
+    present = np.arange(views.shape[1]) < log.following[:, None]
+    out = views.copy()
+    out[..., VIEWS.index("usual")] = np.where(present, BASE + usual.shift, 0.0)
+    out[..., VIEWS.index("anew")] = np.where(present, usual.anew, 0.0)
     return out
 
 
-def usual(log: Log, views: Floats) -> float:
-    """How much more often a failed request is said again in this log than in the calls the weights are from, in log-odds.
-
-    Expectation maximisation of that share alone, the views' odds otherwise as they are: no labels. At most 3 either way. It
-    cannot be estimated in a log without interpretations, where nothing tells a changed value from other words, so that
-    whatever is alike would count: `USUAL_UNREAD` there.
+def usual(log: Log, views: Floats) -> Usual:
+    """How often this log says things again, from `rewriter.rephrase.usual.estimate`; a constant without interpretations.
 
     Parameters
     ----------
     views
-        From `evidence` with ``usual`` 0, (n, window_turns, views).
-
-    References
-    ----------
-    Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new a priori probabilities, Neural
-    Computation 14(1), section 2.2.
+        From `evidence` with the ``usual`` of the calls, (n, window_turns, views).
     """
     if not any(log.reading):
-        return USUAL_UNREAD
+        return UNREAD
     source, later = window_pairs(log.following)
-    odds, weight = views[source, later - source - 1] @ rule_weights(), log.defect[source]
-    shift = 0.0
-    for _ in range(100):
-        said = weight @ sigmoid(odds + shift) + USUAL_PAIRS * USUAL_SHARE
-        share = said / (weight.sum() + USUAL_PAIRS)
-        before, shift = shift, float(np.clip(log_odds(share) - log_odds(np.array(USUAL_SHARE)), -_MOST_SHIFT, _MOST_SHIFT))
-        if abs(shift - before) < 1e-3:
-            break
-    return shift
+    seen = views[source, later - source - 1]
+    failed = sigmoid(_failed_before(log.defect[source], seen[:, None])[:, 0])
+    return estimate(seen @ rule_weights(), failed)
 
 
 def said_again(same: Floats, failed: Floats) -> Floats:
     """Log-odds that a turn says a failed request again, harmless repeats left out, by those of its two conditions.
 
     A harmless repeat means the same as a request that did not fail. Of what is left, a rephrase has the chance
-    ``same * failed`` and anything else ``1 - same``, so how often people repeat what worked need not be known.
+    ``same * failed`` and anything else ``1 - same``, if ``same`` is the chance after a failure and ``failed`` is what
+    `failed_odds` makes of it.
 
     >>> said_again(np.array([0.0]), np.array([0.0])).round(4).tolist()  # a quarter against a half
     [-0.6931]
@@ -146,11 +142,17 @@ def said_again(same: Floats, failed: Floats) -> Floats:
     return np.asarray(same - np.logaddexp(0.0, -failed))
 
 
-def failed_odds(defect: Floats, views: Floats) -> Floats:
-    """Log-odds that each source failed, by all but its likeness to each later turn, (n, w).
+def _failed_before(defect: Floats, views: Floats) -> Floats:
+    alike = views[..., VIEWS.index("likeness")] >= 0
+    return np.asarray(log_odds(defect)[:, None] - REPEATED * alike)
 
-    A chance of failure takes a similar request soon after for a sign of failure. Beside the evidence, of which likeness is a
-    part, the same fact would count twice: most who ask alike and were understood wanted it once more, or with another value.
+
+def failed_odds(defect: Floats, views: Floats) -> Floats:
+    """Log-odds that each source failed, given that the turn means something else, and by all but its likeness, (n, w).
+
+    Something else follows a request that did not fail more often (`Usual.anew`). And a chance of failure takes a similar
+    request soon after for a sign of failure: beside the evidence, of which likeness is a part, the same fact would count
+    twice; most who ask alike and were understood wanted it once more, or with another value.
 
     Parameters
     ----------
@@ -159,8 +161,7 @@ def failed_odds(defect: Floats, views: Floats) -> Floats:
     views
         From `evidence`, (n, w, views).
     """
-    alike = views[..., VIEWS.index("likeness")] >= 0
-    return np.asarray(log_odds(defect)[:, None] - REPEATED * alike)
+    return np.asarray(_failed_before(defect, views) - views[..., VIEWS.index("anew")])
 
 
 def rule_weights() -> Floats:
@@ -168,28 +169,35 @@ def rule_weights() -> Floats:
     return np.array([WEIGHTS.get(name, 0.0) for name in VIEWS])
 
 
-def says_the_same(log: Log, views: Floats, more: Floats | float = 0.0) -> Floats:
-    """Chance by rules alone that each later turn means what its source meant, (n, w); 0 where there is no turn.
+def rule_chance(log: Log, views: Floats, more: Floats | float = 0.0) -> Floats:
+    """Chance by rules alone that each later turn says its source again, (n, w), see `said_again`; 0 where there is none.
 
     Parameters
     ----------
     views
         From `evidence`.
     more
-        Log-odds to add, (n, w).
+        Log-odds to add to those that the turn means the same, (n, w).
     """
     present = np.arange(views.shape[1]) < log.following[:, None]
-    return np.where(present, sigmoid(views @ rule_weights() + more), 0.0)
+    odds = said_again(views @ rule_weights() + more, failed_odds(log.defect, views))
+    return np.where(present, sigmoid(odds / TEMPERATURE), 0.0)
 
 
-def rule_chance(log: Log, views: Floats, more: Floats | float = 0.0) -> Floats:
-    """Chance by rules alone that each later turn says its source again, (n, w), see `said_again`.
+def harmless_chance(log: Log, views: Floats, more: Floats | float = 0.0) -> Floats:
+    """Chance by rules alone that each later turn means the same as a source that did not fail, (n, w).
 
     Parameters
     ----------
     views, more
-        As in `says_the_same`.
+        As in `rule_chance`.
     """
     present = np.arange(views.shape[1]) < log.following[:, None]
-    odds = said_again(views @ rule_weights() + more, failed_odds(log.defect, views))
-    return np.where(present, sigmoid(odds), 0.0)
+    failed, same = _failed_before(log.defect, views), views @ rule_weights() + more
+    after_failure = sigmoid(views[..., VIEWS.index("usual")] - BASE + logit(CALLS_FAILED))
+    anew = views[..., VIEWS.index("anew")]
+    otherwise = 1.0 - np.exp(anew) * (1.0 - after_failure)
+    # Each relative to the chance of a source that did not fail, and of something else after a failure.
+    again = same + np.log(np.where(present, otherwise / after_failure, 1.0))
+    rest = np.logaddexp(anew, np.logaddexp(failed, failed + same))
+    return np.where(present, sigmoid(again - rest), 0.0)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rewriter.odds import sigmoid
 from rewriter.rephrase.association import associated
-from rewriter.rephrase.evidence import VIEWS, failed_odds, rule_chance, says_the_same
+from rewriter.rephrase.evidence import VIEWS, harmless_chance, rule_chance
 from rewriter.rephrase.log import Bools, Floats, Ints, Log
 
 #: A turn less likely than this to have failed is fine.
@@ -113,5 +112,5 @@ def weak_labels(log: Log, views: Floats) -> WeakLabels:
     more = np.zeros(views.shape[:2])
     more[:, 0] = ASSOCIATED * associated(log)
     chance = rule_chance(log, views, more)[source]
-    harmless = ((1.0 - sigmoid(failed_odds(log.defect, views))) * says_the_same(log, views, more))[source]
+    harmless = harmless_chance(log, views, more)[source]
     return WeakLabels(source, chance, harmless, _kinds(log, source, views[source], chance))

@@ -56,6 +56,18 @@ def test_the_best_threshold_is_that_of_brute_force() -> None:
     assert verdicts.best_threshold() == max(every, key=lambda t: every[t])
 
 
+def test_the_order_of_the_predictions_is_nothing_to_their_figures() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.random(50).round(1)
+    right = rng.random(50) < p
+    verdicts = score.Verdicts(p, right, ~right, rng.integers(0, 6, 50), np.arange(6.0))
+    point, draws = score.figures(verdicts, 0.5, score.user_weights(6, 5, 2))
+    by_hand = [verdicts.weighted(weight, 0.5) for weight in score.user_weights(6, 5, 2)]
+    assert draws.ravel().tolist() == pytest.approx(np.array(by_hand).ravel().tolist())
+    assert point["f1"] == pytest.approx(verdicts.weighted(np.ones(6), 0.5)[0], abs=1e-4)
+    assert verdicts.falling().probability.tolist() == sorted(p.tolist(), reverse=True)
+
+
 def test_equal_probabilities_enter_together() -> None:
     right, wrong = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     assert score.average_precision(np.array([0.5, 0.5]), right, wrong, 1.0) == score.average_precision(

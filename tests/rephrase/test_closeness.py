@@ -32,6 +32,11 @@ def test_a_script_without_spaces_is_compared_as_it_is_written(log_of) -> None:
     assert _pair(log_of, {"utterance": "電気をつけて"}, {"utterance": "電気をけして"}) == pytest.approx(4 / 6)
 
 
+def test_kana_are_as_close_as_their_sounds(log_of) -> None:
+    assert _pair(log_of, {"utterance": "ミコ"}, {"utterance": "ミカ"}) == pytest.approx(3 / 4)  # miko and mika
+    assert _pair(log_of, {"utterance": "みこ"}, {"utterance": "ミコ"}) == 1.0
+
+
 def test_slot_values_heard_in_a_misunderstood_request_are_found(log_of) -> None:
     first = {"utterance": "uh could there maybe be some thai place", "intent": "null"}
     second = {"utterance": "thai", "intent": "inform", "slots": {"food": "thai"}}

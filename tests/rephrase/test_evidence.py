@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
-from rewriter.odds import sigmoid
+from rewriter.odds import logit, sigmoid
 from rewriter.rephrase.evidence import (
-    USUAL_SHARE,
-    USUAL_UNREAD,
+    BASE,
+    TEMPERATURE,
     VIEWS,
     WEIGHTS,
     evidence,
     failed_odds,
-    log_odds,
+    harmless_chance,
     rule_chance,
     rule_weights,
     usual,
+    with_usual,
 )
+from rewriter.rephrase.usual import CALLS_FAILED, UNREAD, Usual
 
 FAILED = {"utterance": "play the knights", "intent": "null", "response_status": "fallback", "defect": 0.9}
 FINE = {"defect": 0.05}
@@ -64,47 +66,66 @@ def test_a_log_of_nothing_but_words_and_times_has_evidence_too(log_of) -> None:
     assert chance[2].tolist() == [0.0, 0.0, 0.0]
 
 
-def test_the_chance_is_of_a_rephrase_among_all_that_is_no_harmless_repeat(log_of) -> None:
+def _joint(failed: float, likelier: float, usual: Usual) -> np.ndarray:
+    """Chances of (failed, same), (failed, other), (fine, same), (fine, other) of a pair."""
+    f, g = usual
+    each = [failed * f * likelier, failed * (1 - f), (1 - failed) * g * likelier, (1 - failed) * (1 - g)]
+    return np.array(each) / sum(each)
+
+
+@pytest.mark.parametrize("habits", [Usual(), Usual(0.7, 0.2)])
+def test_the_chances_are_those_of_failure_and_meaning_together(log_of, habits: Usual) -> None:
     log = log_of([FAILED, {"utterance": "milk", "intent": "buy", **FINE}])
-    views = evidence(log, 3, 0.6)
-    same = 1 / (1 + np.exp(-sum(weight * views[0, 0, VIEWS.index(name)] for name, weight in WEIGHTS.items())))
-    expected = 0.9 * same / (0.9 * same + 1 - same)
-    assert rule_chance(log, views)[0].tolist() == pytest.approx([expected, 0.0, 0.0])
+    views = with_usual(evidence(log, 3, 0.6), log, habits)
+    seen = sum(weight * views[0, 0, VIEWS.index(name)] for name, weight in WEIGHTS.items() if name != "usual")
+    rephrase, other_failed, harmless, other_fine = _joint(0.9, np.exp(seen + BASE - logit(CALLS_FAILED)), habits)
+    odds = np.log(rephrase / (other_failed + other_fine))
+    assert rule_chance(log, views)[0].tolist() == pytest.approx([float(sigmoid(odds / TEMPERATURE)), 0.0, 0.0], abs=1e-6)
+    assert harmless_chance(log, views)[0].tolist() == pytest.approx([harmless, 0.0, 0.0], abs=1e-6)
     assert (rule_weights() != 0).sum() == len(WEIGHTS)
+
+
+def test_what_follows_a_request_that_did_not_fail_is_seldom_its_rephrase_where_such_are_seldom_repeated(log_of) -> None:
+    log = log_of([{**FAILED, "defect": 0.1}, {"utterance": "play the knight", **FINE}])
+    views = evidence(log, 3, 0.6)
+    often, seldom = (rule_chance(log, with_usual(views, log, Usual(0.7, fine)))[0, 0] for fine in (0.7, 0.1))
+    assert seldom < 0.7 * often
 
 
 def test_a_likeness_is_not_told_twice_by_the_chance_of_failure_that_owes_to_it(log_of) -> None:
     log = log_of([{**FAILED, "utterance": "play jazz"}, {"utterance": "play jass", **FINE}, {"utterance": "milk", **FINE}])
     alike, unlike = failed_odds(log.defect, evidence(log, 3, 0.6))[0, :2]
-    assert sigmoid(unlike) == pytest.approx(0.9)
+    assert unlike == pytest.approx(np.log(9) - Usual().anew)
     assert unlike - alike == pytest.approx(np.log(0.6 / 0.4) - np.log(0.12 / 0.88))  # a quick repeat beside nothing at all
 
 
-@pytest.mark.parametrize("share", [0.05, USUAL_SHARE, 0.6])
-def test_how_often_a_log_says_things_again_is_recovered_without_labels(log_of, share: float) -> None:
+def test_a_likeness_counts_less_beside_the_cosine_that_reads_the_same_words(log_of) -> None:
+    log = log_of([FAILED, {"utterance": "play the nights", **FINE}])
+    alone, beside = evidence(log, 3, 0.6), evidence(log, 3, 0.6, lambda _, source, later: np.full(len(source), 0.9))
+    at = [VIEWS.index("likeness"), VIEWS.index("meaning")]
+    assert beside[0, 0, at].tolist() == pytest.approx([alone[0, 0, at[0]] / 2, 1.0])
+
+
+def test_how_often_a_log_says_things_again_is_estimated_from_its_failures(log_of) -> None:
     rng = np.random.default_rng(5)
     log = log_of([{"user_id": f"u{i // 2}", "defect": 1.0 - i % 2} for i in range(4000)])
-    said = rng.random(2000) < share
-    view = rng.normal(np.where(said, 1.0, -1.0))  # whose log-odds are twice itself
+    said = rng.random(2000) < 0.6
     views = np.zeros((4000, 3, len(VIEWS)))
-    views[::2, 0, VIEWS.index("meaning")] = (2 * view + log_odds(np.array(USUAL_SHARE))) / WEIGHTS["meaning"]
-    assert usual(log, views) == pytest.approx(log_odds(said.mean()) - log_odds(np.array(USUAL_SHARE)), abs=0.3)
+    views[..., VIEWS.index("likeness")] = -1.0
+    view = rng.normal(np.where(said, 1.0, -1.0))  # whose log-odds are twice itself
+    views[::2, 0, VIEWS.index("meaning")] = (2 * view + logit(CALLS_FAILED) + 1.0) / WEIGHTS["meaning"]
+    assert usual(log, views).failed == pytest.approx(said.mean(), abs=0.04)
 
 
 def test_a_log_without_interpretations_is_not_estimated(log_of) -> None:
     alike = {"utterance": "play the nights", "intent": None, "domain": None, "nlu_confidence": None, "defect": 0.9}
     log = log_of([{**alike, "user_id": f"u{i // 2}"} for i in range(100)])
-    assert usual(log, evidence(log, 3, 0.6)) == USUAL_UNREAD
+    assert usual(log, evidence(log, 3, 0.6)) == UNREAD
     read = log_of([{**alike, "intent": f"play{i}", "user_id": f"u{i // 2}"} for i in range(100)])
-    assert usual(read, evidence(read, 3, 0.6)) > 1.0
-
-
-def test_a_log_of_a_few_turns_says_nothing_about_the_usual(log_of) -> None:
-    log = log_of([{**FAILED, "utterance": "play the nights"}, {"utterance": "play the nights", **FINE}])
-    assert abs(usual(log, evidence(log, 3, 0.6))) < 0.3
+    assert usual(read, evidence(read, 3, 0.6)).failed > 0.5
 
 
 def test_the_usual_moves_every_turn_that_is_there_and_no_other(log_of) -> None:
     log = log_of([FAILED, FINE])
-    less, more = (evidence(log, 3, 0.6, usual=shift) @ rule_weights() for shift in (0.0, 1.25))
-    assert (more - less).ravel().tolist() == pytest.approx([1.25, *[0.0] * 5])
+    less, more = (evidence(log, 3, 0.6, usual=habits) @ rule_weights() for habits in (Usual(), Usual(0.5, 0.5)))
+    assert (more - less).ravel().tolist() == pytest.approx([Usual(0.5, 0.5).shift, *[0.0] * 5])

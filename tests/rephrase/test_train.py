@@ -19,6 +19,7 @@ from rewriter.rephrase.evidence import VIEWS, failed_odds, rule_chance
 from rewriter.rephrase.log import Log, Records
 from rewriter.rephrase.model import SpanModel
 from rewriter.rephrase.train import Judged, choose_examples, held_out_days, judge, train_model
+from rewriter.rephrase.usual import Usual
 from rewriter.rephrase.weak_labels import WeakLabels
 from rewriter.settings import Rephrase, Settings, Train
 
@@ -62,7 +63,7 @@ def learnt(log_of, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) ->
     log, views, labels = _planted(log_of, 400, 0)
     model, tokenizer = train_model(log, views, labels, settings)
     write_model(model, tokenizer, settings, folder)
-    write_decision(Judged(Calibration(1.5, 0.25), 0.4, 0.01, {}), 0.0, Records(True, True), settings, folder)
+    write_decision(Judged(Calibration(1.5, 0.25), 0.4, 0.01, {}), Usual(), Records(True, True), settings, folder)
     return model, folder
 
 
@@ -103,7 +104,7 @@ def test_training_twice_gives_the_same_files(log_of, tiny_bert: Path, tmp_path: 
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         write_model(*train_model(log, views, labels, settings), settings, tmp_path / name)
-        write_decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), 0.0, Records(True, True), settings, tmp_path / name)
+        write_decision(Judged(Calibration(1.0, 0.0), 0.5, 0.0, {}), Usual(), Records(True, True), settings, tmp_path / name)
     names = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert names == ["config.json", "decision.json", "model.onnx", "model.safetensors", "tokenizer.json"]
     for name in names:
@@ -147,7 +148,8 @@ def test_a_model_whose_spans_weigh_nothing_answers_by_its_evidence_alone(
     log = log_of([{"utterance": "play jazz", "intent": "null", "defect": 0.9}, {"utterance": "play rock", "defect": 0.1}])
     detector = SpanDetector(tmp_path)
     same = float(detector.views(log)[0, 0] @ evidence_weights(tmp_path))
-    odds = same + np.log(0.9)  # unlike in wording: nothing of the failure is owed to a repetition
+    failed = 1 / (1 + np.exp(Usual().anew) / 9)  # unlike in wording: nothing of the failure is owed to a repetition
+    odds = same + np.log(failed)
     by_hand = 1 / (1 + np.exp(-(odds - decision.null_bias) / decision.temperature))
     assert detector.detect(log).probability.tolist() == pytest.approx([by_hand, 0.0], abs=1e-6)
 
