@@ -17,6 +17,8 @@ BETA = 1.0
 _TINY = 1e-12
 #: Weights of the spans' scores that are tried; of those as good as the best, within a standard error, the smallest is taken.
 SPAN_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+#: Share of the loss that the spans must take away to be read at all: an encoder costs hundreds of times what the rest does.
+WORTH_READING = 0.005
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def calibrate_spans(odds_at: Callable[[float], Floats], labels: Floats) -> tuple
 
     The smallest weight whose loss is within a standard error of the least (Breiman et al. 1984, Classification and
     Regression Trees, section 3.4.3): what the encoder says is believed only where it tells more than what it was taught by.
+    On many labels hardly anything is something surely; below `WORTH_READING` it is still none.
 
     Parameters
     ----------
@@ -93,7 +96,9 @@ def calibrate_spans(odds_at: Callable[[float], Floats], labels: Floats) -> tuple
         worse = rows[weight] - rows[best]
         return bool(worse.sum() <= worse.std() * np.sqrt(len(worse)))
 
-    return tried[next(weight for weight in SPAN_WEIGHTS if is_as_good(weight))], losses
+    weight = next(weight for weight in SPAN_WEIGHTS if is_as_good(weight))
+    is_worth = losses[0.0] - losses[weight] > WORTH_READING * losses[0.0]
+    return tried[weight if is_worth else 0.0], losses
 
 
 def expected_f(

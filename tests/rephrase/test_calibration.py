@@ -58,6 +58,16 @@ def test_spans_that_tell_hardly_more_than_chance_are_not_read() -> None:
     assert min(losses, key=lambda share: losses[share]) > 0.0
 
 
+@pytest.mark.parametrize(("told", "is_read"), [(0.05, False), (0.2, True)])
+def test_spans_that_surely_tell_next_to_nothing_are_not_worth_reading(told: float, is_read: bool) -> None:
+    rng = np.random.default_rng(6)
+    evidence, spans = 2.0 * rng.normal(size=(2, 20000, 3))
+    truth = probabilities(evidence + told * spans)
+    found, losses = calibrate_spans(lambda share: evidence + told * share * spans, truth)
+    assert losses[1.0] < losses[0.0]
+    assert (found.span_weight > 0.0) == is_read
+
+
 def test_the_threshold_has_the_best_f1_of_all_by_brute_force() -> None:
     rng = np.random.default_rng(2)
     predicted = rng.random(300).round(2)
