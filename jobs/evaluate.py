@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from jobs.days import select_days
 from jobs.live_outcomes import live_rows
 from jobs.past_requests import past_of, past_requests, request_of, sampled
 from jobs.storage import whole_folder, write_arrow
-from jobs.train_ranker import add_inputs, engine_of, log_of, paths_of
+from jobs.train_ranker import add_inputs, engine_of, folders_of, log_of
 from rewriter.config import as_dict, read_settings
-from rewriter.decision.engine import Engine
+from rewriter.decision.engine import Engine, Parts
 from rewriter.decision.gates import LAYERS, Gate, switched
 from rewriter.evaluation.win_loss import Outcome
 from rewriter.ranking.labels import outcome_of
@@ -47,7 +46,9 @@ _REQUEST = ""
 
 def _open(engine: Engine) -> Engine:
     """The engine with every layer on from probability 0, to see all that it would propose."""
-    return Engine(replace(engine.parts, gates={name: Gate(True, 0.0, "judged here") for name in LAYERS}))
+    parts = engine.parts
+    gates = {name: Gate(True, 0.0, "judged here") for name in LAYERS}
+    return Engine(Parts(parts.settings, parts.pairs, parts.encoder, parts.index, parts.store, parts.ranker, gates))
 
 
 def proposals(engine: Engine, row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,10 +72,10 @@ def proposals(engine: Engine, row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _judging(
-    paths: dict[str, str], settings: dict[str, Any]
+    folders: dict[str, str], settings: dict[str, Any]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        engine = _open(engine_of(paths, settings))
+        engine = _open(engine_of(folders, settings))
         for batch in batches:
             rows = [row for past in batch.to_pylist() for row in proposals(engine, past)]
             yield pa.RecordBatch.from_pylist(rows, schema=_ARROW)
@@ -83,11 +84,11 @@ def _judging(
     return work
 
 
-def judge(requests: DataFrame, paths: dict[str, str], settings: Settings) -> tuple[list[Judged], Counter[str]]:
+def judge(requests: DataFrame, folders: dict[str, str], settings: Settings) -> tuple[list[Judged], Counter[str]]:
     """Proposals of every layer for a sample of the requests, and the number of requests by domain."""
     workers = requests.sparkSession.sparkContext.defaultParallelism
     drawn = sampled(requests, settings.evaluate.max_requests).repartition(workers, "turn_id")
-    table = drawn.mapInArrow(_judging(paths, as_dict(settings)), _COLUMNS).toArrow()
+    table = drawn.mapInArrow(_judging(folders, as_dict(settings)), _COLUMNS).toArrow()
     rows = table.sort_by([("turn_id", "ascending"), ("layer", "ascending")]).to_pylist()
     n = Counter(row["domain"] for row in rows if row["layer"] == _REQUEST)
     return [Judged(**row | {"outcome": Outcome(row["outcome"])}) for row in rows if row["layer"] != _REQUEST], n
@@ -145,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = read_settings(args.config)
     log = log_of(args, settings)
     requests = select_days(past_requests(log, settings), args.days, settings.evaluate.heldout_share)
-    judged, n = judge(requests, paths_of(args, args.ranker, args.ranker), settings)
+    judged, n = judge(requests, folders_of(args, ranker=args.ranker), settings)
     gates = gates_from(judged, settings)
     rows = win_loss_rows(judged, n, gates)
     card = decision_card(gates, rows, settings)

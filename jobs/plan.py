@@ -55,7 +55,6 @@ _DEFECTS = ("--defects", "tables/defects")
 _REPHRASES = ("--rephrases", "tables/rephrases")
 _REPHRASE_MODEL = ("--rephrase-model", "models/rephrase")
 _ENCODER = ("--encoder", "models/encoder")
-_DEFECT_MODEL = ("--defect-model", "models/defects")
 _RANKER = ("--ranker", "models/ranker")
 _FIT = (("--pairs", "fit/rewrite_pairs"), ("--global", "fit/global"), ("--personal", "fit/personal"))
 _LABELLED = (_LOG, _DEFECTS, _REPHRASES, _REPHRASE_MODEL)
@@ -123,14 +122,7 @@ PLAN: tuple[Stage, ...] = (
     ),
     Stage("global_fit", "build_global", (_LOG, _DEFECTS, _ENCODER), "fit/global", days="fit", settings=_GLOBAL),
     Stage("personal_fit", "build_personal", (_LOG, _DEFECTS, _ENCODER), "fit/personal", days="fit", settings=_INDEX),
-    Stage(
-        "train_ranker",
-        "train_ranker",
-        (*_LABELLED, *_FIT, _DEFECT_MODEL, _ENCODER),
-        "models/ranker",
-        days="rank",
-        settings=_RANK,
-    ),
+    Stage("train_ranker", "train_ranker", (*_LABELLED, *_FIT, _ENCODER), "models/ranker", days="rank", settings=_RANK),
     Stage(
         "evaluate",
         "evaluate",

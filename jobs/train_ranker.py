@@ -5,7 +5,6 @@ Candidates come from the same code that serves requests. Days before --days teac
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from jobs.rephrase_threshold import rephrase_threshold
 from jobs.storage import whole_folder
 from rewriter.config import as_dict, read_settings, settings_of
 from rewriter.decision.engine import Engine, load_parts
-from rewriter.defects.model import FILE as DEFECTS
 from rewriter.ranking.features import FEATURES, features_of
 from rewriter.ranking.labels import label_of, weight_of
 from rewriter.ranking.train import Examples, fold_of, train_ranker
@@ -30,8 +28,7 @@ from rewriter.settings import Settings
 
 EXAMPLE = (
     "--turns log/turns --defects out/tables/defects --rephrases out/tables/rephrases --rephrase-model out/models/rephrase "
-    "--defect-model out/models/defects --encoder out/models/encoder --global out/fit/global --personal out/fit/personal "
-    "--days rank --out out/models/ranker"
+    "--encoder out/models/encoder --global out/fit/global --personal out/fit/personal --days rank --out out/models/ranker"
 )
 _COLUMNS = "turn_id string, user_id string, request string, candidate string, label int, weight double, features binary"
 
@@ -53,27 +50,23 @@ def log_of(args: Any, settings: Settings) -> Log:
     return Log(args.turns, args.defects, args.rephrases, rephrase_threshold(args.rephrase_model, settings)[0])
 
 
-def paths_of(args: Any, defect_model: Path | None, ranker: Path | None = None) -> dict[str, str]:
-    """Absolute paths of an engine's parts, as `engine_of` takes them; parts that are not there are left out.
-
-    ``defect_model`` is the folder that holds ``defects.json``.
-    """
-    named = {"pairs": args.pairs, "encoder": args.encoder, "index": args.index, "store": args.personal, "ranker": ranker}
-    named["defects"] = defect_model / DEFECTS if defect_model else None
+def folders_of(args: Any, **more: Path | None) -> dict[str, str]:
+    """Absolute paths of an engine's parts, as `engine_of` takes them; parts that are not there are left out."""
+    named = {"pairs": args.pairs, "encoder": args.encoder, "index": args.index, "store": args.personal, **more}
     return {name: str(path.resolve()) for name, path in named.items() if path is not None and path.exists()}
 
 
-def engine_of(paths: dict[str, str], settings: dict[str, Any]) -> Engine:
+def engine_of(folders: dict[str, str], settings: dict[str, Any]) -> Engine:
     """The engine that a worker judges past requests with."""
-    parts = {name: Path(path) for name, path in paths.items()}
-    return Engine(load_parts(settings_of(settings, "settings"), threads=1, **parts))
+    paths = {name: Path(path) for name, path in folders.items()}
+    return Engine(load_parts(settings_of(settings, "settings"), threads=1, **paths))
 
 
 def _examples(
-    paths: dict[str, str], settings: dict[str, Any]
+    folders: dict[str, str], settings: dict[str, Any]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        engine = engine_of(paths, settings)
+        engine = engine_of(folders, settings)
         for batch in batches:
             rows = [row for past in batch.to_pylist() for row in _rows_of(engine, past)]
             yield pa.RecordBatch.from_pylist(rows, schema=_ARROW)
@@ -127,11 +120,11 @@ def _drawn(requests: DataFrame, n: int) -> DataFrame:
     )
 
 
-def examples_of(requests: DataFrame, paths: dict[str, str], settings: Settings, n: int) -> Examples:
+def examples_of(requests: DataFrame, folders: dict[str, str], settings: Settings, n: int) -> Examples:
     """Labelled candidates of at most ``n`` past requests, in the order of their turns."""
     workers = requests.sparkSession.sparkContext.defaultParallelism
     drawn = _drawn(requests, n).repartition(workers, "turn_id")
-    found = drawn.mapInArrow(_examples(paths, as_dict(settings)), _COLUMNS).toArrow()
+    found = drawn.mapInArrow(_examples(folders, as_dict(settings)), _COLUMNS).toArrow()
     table = found.sort_by([("turn_id", "ascending"), ("candidate", "ascending")])
     names = table.column("turn_id").to_pylist()
     group = {name: i for i, name in enumerate(dict.fromkeys(names))}
@@ -151,21 +144,17 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Write ``ranker.json`` and the cross-encoder; returns what it learnt from and how well."""
     parser = job_parser("train_ranker", __doc__, EXAMPLE, days=True)
     add_inputs(parser)
-    parser.add_argument("--defect-model", type=Path, help="the model of train_defects, whose run-time variant is a feature")
     args = parser.parse_args(argv)
     settings = read_settings(args.config)
-    paths = paths_of(args, args.defect_model)
+    folders = folders_of(args)
     requests = past_requests(log_of(args, settings), settings).cache()
     share, n = settings.evaluate.heldout_share, settings.train.max_rank_requests
-    examples = examples_of(select_days(requests, args.days, share), paths, settings, n)
+    examples = examples_of(select_days(requests, args.days, share), folders, settings, n)
     # The cross-encoder must not have seen the pairs on which its score is weighed against the other features.
-    texts = examples if args.days == "all" else examples_of(select_days(requests, "fit", share), paths, settings, n // 2)
+    texts = examples if args.days == "all" else examples_of(select_days(requests, "fit", share), folders, settings, n // 2)
     requests.unpersist()
     with whole_folder(args.out) as folder:
         card = train_ranker(texts, examples, settings, folder, print)
-        if "defects" in paths:
-            # One of the features asks it, so it goes where the ranker goes.
-            shutil.copyfile(paths["defects"], folder / DEFECTS)
     counts = {"candidates": len(examples.labels), "wins": int(examples.labels.sum()), "metrics": card["metrics"]}
     return counts | ({"reason": card["reason"]} if "reason" in card else {})
 

@@ -28,7 +28,6 @@ _LOGGER = logging.getLogger("rewriter.decision")
 _P = TypeVar("_P")
 
 if TYPE_CHECKING:
-    from rewriter.defects.model import DefectModel
     from rewriter.retrieval.encoder import Encoder
     from rewriter.retrieval.global_index import GlobalIndex
     from rewriter.retrieval.personal_index import PersonalStore
@@ -45,7 +44,6 @@ class Parts:
     store: PersonalStore | None = None
     ranker: Ranker | None = None
     gates: dict[str, Gate] = field(default_factory=lambda: gates_of({}, Settings().decide))
-    defects: DefectModel | None = None
 
 
 def load_parts(
@@ -56,7 +54,6 @@ def load_parts(
     index: Path | None = None,
     store: Path | None = None,
     ranker: Path | None = None,
-    defects: Path | None = None,
     decision: Path | None = None,
     threads: int = 1,
 ) -> Parts:
@@ -73,7 +70,6 @@ def load_parts(
         encoder=_part("encoder", encoder, partial(_encoder, threads=threads)),
         index=_part("global index", index, _index),
         ranker=_part("ranker", ranker, partial(_ranker, settings=settings, threads=threads)),
-        defects=_part("defect model", defects, _defects),
         gates=read_gates(decision, settings.decide),
         store=_part("personal index", store, _store),  # the last: nothing that fails leaves its file open
     )
@@ -155,12 +151,6 @@ def _ranker(folder: Path, settings: Settings, threads: int) -> Ranker | None:
     return load_ranker(folder, settings.retrieval, threads=threads)
 
 
-def _defects(file: Path) -> DefectModel:
-    from rewriter.defects.model import load_model
-
-    return load_model(file.parent)
-
-
 class Engine:
     """Decides on requests. Safe to share between threads: nothing changes after construction."""
 
@@ -201,7 +191,6 @@ class Engine:
             index=bundle / "global",
             store=bundle / "personal",
             ranker=bundle / "ranker",
-            defects=bundle / "ranker" / "defects.json",
             decision=bundle / "decision.json",
             threads=threads,
         )
@@ -228,8 +217,7 @@ class Engine:
         """What the indexes say about this wording, for this user and for everybody."""
         entry = self._directory.of(request.locale, request.key)
         contexts = self.parts.index.contexts if self.parts.index is not None else None
-        defects = self.parts.defects
-        known = Known(controls or NoControls(), deadline=deadline, entry=entry, contexts=contexts, defects=defects)
+        known = Known(controls or NoControls(), deadline=deadline, entry=entry, contexts=contexts)
         with known.timed("history"):
             self._recall(request, known)
         return known

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 from rewriter.settings import Decide
 
 if TYPE_CHECKING:
-    from rewriter.defects.model import DefectModel
     from rewriter.retrieval.contexts import Contexts
     from rewriter.retrieval.global_index import Entry
     from rewriter.retrieval.page import PersonalEntries
@@ -44,14 +43,13 @@ class NoControls:
 
 @dataclass
 class Known:
-    """What the bundle knows of this wording, this user, contexts and failing, and the notes of layers that passed."""
+    """Statistics of this wording, for everybody and for this user, of contexts, and the notes of layers that passed."""
 
     controls: Controls
     entry: Entry | None = None
     own: Entry | None = None
     personal: PersonalEntries | None = None
     contexts: Contexts | None = None
-    defects: DefectModel | None = None
     deadline: float | None = None
     notes: list[str] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)

@@ -69,8 +69,7 @@ RUNTIME_GROUPS = ("nlu", "asr", "wording", "history", "preceding")
 SIGNAL_GROUP = {name: RULE_GROUPS[name] for name in STRONG}
 #: Groups whose strong signals make weak labels.
 LABEL_GROUPS = tuple(dict.fromkeys(SIGNAL_GROUP.values()))
-#: Statuses of an answer that failed, and of one that is half a failure.
-FAILED, NO_RESULT = ("error", "fallback", "unsupported"), "no_result"
+_FAILED = ("error", "fallback", "unsupported")
 #: Turns of the same wording that the log's mean rate stands for in `history_doubt`.
 HISTORY_PRIOR = 4.0
 #: Where log-odds end: a recogniser's or an NLU's own confidence is never quite 0 or 1.
@@ -84,7 +83,7 @@ def log_odds(p: Floats) -> Floats:
 
 def _failed(view: pa.RecordBatch, name: str) -> Floats:
     """1 for an answer that failed, one half for one without result, 0 for others; NaN where the log does not say."""
-    degree = equals(view, name, *FAILED) + 0.5 * equals(view, name, NO_RESULT)
+    degree = equals(view, name, *_FAILED) + 0.5 * equals(view, name, "no_result")
     return np.where(present(view, name), degree, np.nan)
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from rewriter.decision.candidate import Candidate
 from rewriter.decision.known import Known
 from rewriter.decision.request import PreviousTurn, Request
-from rewriter.ranking.doubt import doubt_of
 from rewriter.ranking.heard import MOST_CHARACTERS, Heard
 from rewriter.ranking.meanings import Standing, kept, standings
 from rewriter.retrieval.contexts import Context, contexts_of, shape_of
@@ -149,10 +148,6 @@ def _nlu_confidence(v: View) -> float:
     return _told(first.confidence) if v.request.intent else 0.0
 
 
-def _doubt(v: View) -> float:
-    return doubt_of(v.request, v.known.defects, v.repeat if v.previous_key else UNKNOWN)
-
-
 def _request_defect(v: View) -> float:
     return 1.0 - _shrunk(*v.history) if v.known.entry else UNKNOWN
 
@@ -203,7 +198,6 @@ FEATURES: tuple[Feature, ...] = (
     _flag("nlu_asked", "NLU had a first look", lambda v: v.request.interpretation is not None, shared=True),
     _flag("nlu_understood", "NLU's first look found an intent", lambda v: v.request.intent is not None, shared=True),
     _score("nlu_confidence", "NLU's confidence in its intent", _nlu_confidence, shared=True),
-    Feature("doubt", "log-odds", "that it fails as it is, before any answer, by the defect model", _doubt, shared=True),
     _flag("request_known", "others said this wording with success", lambda v: v.known.entry is not None, shared=True),
     _score("request_defect", "defect rate of this wording, shrunk", _request_defect, shared=True),
     Feature("request_turns", "log turns", "how often it was said", lambda v: math.log1p(sum(v.history)), shared=True),

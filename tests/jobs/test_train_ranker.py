@@ -10,9 +10,6 @@ import pytest
 
 from jobs.past_requests import Log, past_of, past_requests, request_of, resolutions, success_limit
 from jobs.train_ranker import main
-from rewriter.decision.engine import load_parts
-from rewriter.defects.features import FEATURES
-from rewriter.defects.model import DefectModel
 from rewriter.errors import RewriterError
 from rewriter.settings import Settings
 from schemas.tables import TURNS
@@ -90,21 +87,6 @@ def test_the_ranker_learns_to_tell_the_right_candidate_and_is_the_same_every_tim
     assert files == (["ranker.json"] if card["full"] is None else ["model.onnx", "ranker.json", "tokenizer.json"])
     for name in files:
         assert (tmp_path / "ranker" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
-
-
-def test_the_run_time_defect_model_is_a_feature_and_goes_with_the_ranker(spark, planted_world, tmp_path):
-    n = len(FEATURES)
-    weights = tuple(float(name in ("asr_doubt", "previous_failed")) for name in FEATURES)
-    (tmp_path / "defects").mkdir()
-    DefectModel("agreement", 0.1, "nlu", (0.0,) * n, (1.0,) * n, weights).save(tmp_path / "defects")
-    arguments = planted_world.arguments("rank", tmp_path / "ranker")
-    main([*arguments, "--defect-model", str(tmp_path / "defects")])
-    card = json.loads((tmp_path / "ranker" / "ranker.json").read_text())
-    doubt = next(feature for feature in card["first"]["features"] if feature["name"] == "doubt")
-    assert doubt["mean"] > 0.0
-    assert doubt["weight"] != 0.0
-    parts = load_parts(Settings(), defects=tmp_path / "ranker" / "defects.json")
-    assert parts.defects.weights == weights
 
 
 def test_a_log_without_failures_gives_a_ranker_that_says_why_it_is_empty(spark, planted, tmp_path):

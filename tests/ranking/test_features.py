@@ -106,16 +106,7 @@ TOLD_NOTHING = values(Request("play beet it"), Known(NoControls()), (Candidate("
 
 
 def test_what_nobody_told_us_is_unknown_and_what_nobody_said_is_zero():
-    told = {
-        "asr_confidence",
-        "nlu_confidence",
-        "request_defect",
-        "own_days",
-        "own_like",
-        "own_rival",
-        "context_fit",
-        "doubt",
-    }
+    told = {"asr_confidence", "nlu_confidence", "request_defect", "own_days", "own_like", "own_rival", "context_fit"}
     assert {name for name, value in TOLD_NOTHING.items() if math.isnan(value)} == told
     text = {"characters", "words", "kept", "sound", "words_more", "n_words", "nbest_like", "heard"}
     assert {name for name, value in TOLD_NOTHING.items() if value != 0.0} == told | text - {"words_more"}
