@@ -63,7 +63,6 @@ format: setup  ## let ruff write the code its way
 	@$(BIN)/ruff check --fix .
 
 bench: setup bench-chain  ## benchmarks, results as JSON beside the commands that made them
-	@$(BIN)/pip install -qq --no-compile -e '.[bench]'
 	@missing=; for f in $(filter-out benchmarks/chain/run.py,$(wildcard benchmarks/*/run.py)); do \
 		$(BIN)/python -m $$(echo $${f%.py} | tr / .) || missing="$$missing $$f"; done; \
 		test -z "$$missing" || { echo "not measured:$$missing"; exit 1; }

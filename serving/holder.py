@@ -61,7 +61,10 @@ def load_bundle(bundle: Path, threads: int = 1) -> Loaded:
     counts: dict[str, int] = manifest["metrics"].get("locales", {})
     default = layout.main_locale(manifest)
     engine = Engine.ready(bundle, default, threads)
-    # It lives as long as it serves: the collector need not walk it while requests wait. What it holds goes by its counts.
+    # It lives as long as it serves: the collector need not walk it while requests wait. What it holds goes by its counts;
+    # rubbish in cycles must not be kept with it, nor what was frozen with the one before.
+    gc.unfreeze()
+    gc.collect()
     gc.freeze()
     spellings = {canonical_locale(locale): locale for locale in counts}
     return Loaded(bundle.name, engine, Experiment.of(manifest["settings"]), spellings, default)

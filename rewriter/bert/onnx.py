@@ -95,7 +95,8 @@ def _attention_of(module: torch.nn.Module) -> tuple[int, int]:
 def quantise(source: str | Path, out: str | Path) -> Path:
     """Write the graph with int8 weights (a scale a channel) and activations quantised as they come.
 
-    Only products with constant weights are quantised; attention scores, layer norms and embeddings stay float.
+    Only products with constant weights are quantised, those inside a fused attention too; its scores, layer norms and
+    embeddings stay float.
     """
     with _errors_alone():
         quantize_dynamic(

@@ -97,7 +97,7 @@ def calibrate_spans(odds_at: Callable[[float], Floats], labels: Floats) -> tuple
         return bool(worse.sum() <= worse.std() * np.sqrt(len(worse)))
 
     weight = next(weight for weight in SPAN_WEIGHTS if is_as_good(weight))
-    is_worth = losses[0.0] - losses[weight] > WORTH_READING * losses[0.0]
+    is_worth = losses[0.0] - losses[best] > WORTH_READING * losses[0.0]
     return tried[weight if is_worth else 0.0], losses
 
 

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rewriter.errors import RewriterError
+from rewriter.retrieval import vector_index
 from rewriter.retrieval.vector_index import FlatIndex, ListsIndex, Rows, VectorIndex, build_index, load_index
 
 N, DIM = 3000, 48
@@ -51,6 +52,23 @@ def test_the_lists_hold_nearly_what_brute_force_finds_and_never_outside_the_rang
     assert ((found >= rows.first) & (found < rows.end)).all()
     # 8-bit codes move a score a little, never much.
     np.testing.assert_allclose(scores, np.einsum("nd,nkd->nk", queries, vectors[found]), atol=0.02)
+
+
+@pytest.mark.parametrize("rows", [Rows(0, N), Rows(600, 2400)])
+def test_a_tenth_of_the_rows_holds_most_of_what_is_near_if_the_nearest_groups_are_looked_at(unit, monkeypatch, rows: Rows):
+    near = unit(60, DIM, 3)[np.arange(N) % 60] + 0.6 * unit(N, DIM, 4)
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    index, queries = ListsIndex.build(near.astype(np.float32)), (near[:100] + 0.05 * unit(100, DIM, 5)).astype(np.float32)
+    expected = brute_force(near, queries, 10, rows)
+    monkeypatch.setattr(vector_index, "SCANNED", rows.size // 10)
+    found = recall(index.search(queries, 10, rows)[1], expected)
+    monkeypatch.setattr(vector_index, "GROUPS_SHARE", 1)
+    one_share = recall(index.search(queries, 10, rows)[1], expected)
+    monkeypatch.setattr(vector_index, "SCANNED", rows.size)
+    everything = recall(index.search(queries, 10, rows)[1], expected)
+    assert everything >= 0.95
+    assert found >= 0.95
+    assert one_share < found - 0.05
 
 
 def test_a_small_range_of_the_lists_is_scanned_whole(lists, vectors, queries):
