@@ -140,7 +140,7 @@ class Retrieval:
     layers_encoder: int = _set(
         0,
         "layers; 0 = all",
-        "the first of the encoder's that the bi-encoder keeps; its time grows with them, what it finds a little",
+        "the first of the encoder's that the bi-encoder keeps; its time grows with them, and so does what it finds",
         low=0,
     )
     max_length: int = _set(32, "tokens", "of a request; longer ones lose their end")
